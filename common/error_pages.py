@@ -1,0 +1,100 @@
+"""What each error code means, for the pages that `doc_url` leads to."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ErrorPage:
+    status: int
+    cause: str
+    fix: str
+
+
+ERRORS = {
+    "bad_request": ErrorPage(
+        400,
+        "A field or parameter is missing, unknown, of the wrong type or out of bounds. `param` names it.",
+        "Correct that field. The message says what is accepted. Repeating the same request will not help.",
+    ),
+    "invalid_request": ErrorPage(
+        400,
+        "The same as bad_request, for everything under /patients. `param` names the field.",
+        "Correct that field. The message says what is accepted.",
+    ),
+    "unsupported_api_version": ErrorPage(
+        400,
+        "The Version header asks for a version that was never published.",
+        "Send a published version, or leave the header out: then the version pinned on your key answers.",
+    ),
+    "oauth_state_expired": ErrorPage(
+        400,
+        "The patient came back from the portal more than 15 minutes after leaving for it.",
+        "Let the patient try again. Nothing was shared.",
+    ),
+    "missing_api_key": ErrorPage(
+        401,
+        "The request has no Authorization header of the form `Bearer mb_sk_…`.",
+        "Send your API key in that header, from your server only.",
+    ),
+    "invalid_api_key": ErrorPage(
+        401,
+        "The key is not known here, or was revoked.",
+        "Check that the whole key was copied and that it belongs to this server. A lost key cannot be shown "
+        "again: create a new one.",
+    ),
+    "expired_api_key": ErrorPage(401, "The key's time is over.", "Create a new key and replace the old one."),
+    "insufficient_scope": ErrorPage(
+        403, "The key lacks the scope that the message names.", "Use a key that has it, or create one."
+    ),
+    "forbidden": ErrorPage(
+        403, "This workspace may not do that.", "Check that you use the right workspace's key, sandbox or production."
+    ),
+    "resource_not_found": ErrorPage(
+        404,
+        "No such object exists in this workspace, or the address is wrong. Objects of other workspaces do not exist "
+        "for you.",
+        "Check the id, and that the key belongs to the workspace that made the object.",
+    ),
+    "not_found": ErrorPage(
+        404,
+        "The same as resource_not_found, for everything under /patients.",
+        "Check the patient id; encode slashes and spaces in the URL.",
+    ),
+    "method_not_allowed": ErrorPage(
+        405, "The path exists, but not with this HTTP method.", "Use one of the methods in the Allow header."
+    ),
+    "external_id_already_exists": ErrorPage(
+        409,
+        "A patient with this patient_id exists in the workspace.",
+        "Read or update that patient, or choose another id.",
+    ),
+    "resource_conflict": ErrorPage(
+        409,
+        "The request contradicts one that was made before.",
+        "Read the object's present state and decide again.",
+    ),
+    "payload_too_large": ErrorPage(413, "The body is larger than 256 KB.", "Send less in one request."),
+    "unsupported_media_type": ErrorPage(
+        415, "The body is not JSON.", "Send JSON with the header Content-Type: application/json."
+    ),
+    "throttled": ErrorPage(
+        429, "Too many requests in a short time.", "Wait as many seconds as the Retry-After header says."
+    ),
+    "quota_exceeded": ErrorPage(429, "The workspace has used what it was given.", "Ask whoever runs this server."),
+    "internal_error": ErrorPage(
+        500,
+        "Something broke on our side. It is in our logs under the request id.",
+        "Report the request id to whoever runs this server.",
+    ),
+    "fhir_error": ErrorPage(502, "A portal's FHIR server answered with an error.", "Try again later."),
+    "oauth_error": ErrorPage(502, "A portal's sign-in server answered with an error.", "Let the patient try again."),
+    "token_exchange_failed": ErrorPage(
+        502, "A portal refused to give access after the patient signed in.", "Let the patient try again."
+    ),
+    "token_unavailable": ErrorPage(
+        502, "Access to a portal could not be renewed.", "Ask the patient to connect this source again."
+    ),
+    "service_unavailable": ErrorPage(
+        503, "This server cannot answer right now.", "Try again after as many seconds as Retry-After says."
+    ),
+}

@@ -1,0 +1,7 @@
+"""One look for every form field of the hosted pages (style C.2)."""
+
+from django.forms.renderers import TemplatesSetting
+
+
+class PageFormRenderer(TemplatesSetting):
+    field_template_name = "forms/field.html"

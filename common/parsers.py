@@ -1,0 +1,79 @@
+"""The one body parser of the API: strict JSON within limits (contract §2)."""
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any, NoReturn
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import BaseParser
+
+from common.errors import InvalidRequest, PayloadTooLarge
+
+MAX_BODY_BYTES = 256 * 1024
+MAX_DEPTH = 32
+
+
+class StrictJSONParser(BaseParser):
+    """Parses UTF-8 JSON.
+
+    Raises PayloadTooLarge above 256 KB, ParseError for what is not JSON, and InvalidRequest for
+    NUL characters, lone surrogates, NaN and infinities, repeated keys and deep nesting.
+    """
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        body = stream.read(MAX_BODY_BYTES + 1)
+        if len(body) > MAX_BODY_BYTES:
+            raise PayloadTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
+        try:
+            text = body.decode("utf-8")
+            parsed = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+        except UnicodeDecodeError as error:
+            raise ParseError("The body is not UTF-8.") from error
+        except RecursionError as error:
+            raise ParseError(f"The body is nested more than {MAX_DEPTH} levels deep.") from error
+        except ValueError as error:
+            raise ParseError(f"The body is not valid JSON: {error}.") from error
+        check_json(parsed)
+        return parsed
+
+
+def check_json(value: Any, path: str = "", depth: int = 0) -> None:
+    """Refuse what JSON allows and a database or a receiver does not."""
+    if depth > MAX_DEPTH:
+        raise InvalidRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
+    match value:
+        case str():
+            _check_text(value, path)
+        case float() if value in (float("inf"), float("-inf")):
+            raise InvalidRequest("This number is out of range.", param=path or None)
+        case int() if abs(value) > 2**63:
+            raise InvalidRequest("This number is out of range.", param=path or None)
+        case dict():
+            for key, inner in value.items():
+                _check_text(key, path)
+                check_json(inner, f"{path}.{key}" if path else key, depth + 1)
+        case list():
+            for index, inner in enumerate(value):
+                check_json(inner, f"{path}.{index}", depth + 1)
+
+
+def _check_text(text: str, path: str) -> None:
+    if "\x00" in text:
+        raise InvalidRequest("NUL characters are not allowed.", param=path.replace("\x00", "") or None)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidRequest("This text has half of a surrogate pair.", param=path if path.isprintable() else None)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        raise ValueError("a key is given twice in one object")
+    return unique

@@ -1,0 +1,108 @@
+"""Beginning and ending flows. What happens at the portal is in `sign_in.py`."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from common.errors import InvalidRequest, NotFound
+from common.ids import new_ulid
+from flows import links
+from flows.dialects import Dialect
+from flows.models import PatientFlow
+from flows.return_urls import ReturnUrlRefused, check_return_url, with_parameters
+from organizations.models import Organization
+from patients.operations import upsert_patient
+from sources.base_urls import is_source_id, normalized, source_id
+from sources.models import Source
+
+DEFAULT_LIFETIME = timedelta(minutes=30)
+
+
+def create_flow(
+    *,
+    organization: Organization,
+    dialect: Dialect,
+    now: datetime,
+    patient_reference: str,
+    return_url: str,
+    patient_email: str | None = None,
+    patient_name: str | None = None,
+    source_reference: str | None = None,
+    recommended_references: list[str] | None = None,
+    return_button_label: str | None = None,
+    lifetime: timedelta = DEFAULT_LIFETIME,
+    metadata: dict[str, Any] | None = None,
+) -> PatientFlow:
+    """A new flow, with its patient made or updated. All or nothing.
+
+    Raises InvalidRequest for a return URL the workspace may not use, and for a source where nobody can
+    sign in yet; NotFound for a source it cannot see. `param` names the field.
+    """
+    try:
+        check_return_url(return_url, organization)
+    except ReturnUrlRefused as refused:
+        raise InvalidRequest(str(refused), param="return_url") from refused
+    direct = find_sources(organization, [source_reference] if source_reference else [], "connection_id")
+    recommended = find_sources(organization, recommended_references or [], "recommended_connection_ids")
+    flow_id = new_ulid()
+    with transaction.atomic():
+        patient = upsert_patient(
+            organization=organization, reference=patient_reference, email=patient_email, name=patient_name
+        )
+        return PatientFlow.objects.create(
+            id=flow_id,
+            organization=organization,
+            patient=patient,
+            dialect_name=dialect.name,
+            source=direct[0] if direct else None,
+            recommended_source_ids=[source.id for source in recommended],
+            return_url=return_url,
+            return_button_label=return_button_label,
+            metadata=metadata or {},
+            link_digest=links.digest(links.token_for(flow_id)),
+            expires_at=now + lifetime,
+        )
+
+
+def find_sources(organization: Organization, references: list[str], param: str) -> list[Source]:
+    """The sources named by ids or FHIR base URLs, in order, each once. At most two queries.
+
+    Raises NotFound for one the workspace cannot see, InvalidRequest for one where it is not registered.
+    """
+    ids = list(dict.fromkeys(_source_id(reference, param) for reference in references))
+    if not ids:
+        return []
+    offered = {source.id: source for source in Source.objects.offered_to(organization).filter(pk__in=ids)}
+    missing = [identifier for identifier in ids if identifier not in offered]
+    if missing and Source.objects.visible_to(organization).filter(pk=missing[0]).exists():
+        raise InvalidRequest("Nobody can sign in at this source yet: it has no client registration.", param=param)
+    if missing:
+        raise _unknown_source(param)
+    return [offered[identifier] for identifier in ids]
+
+
+def _source_id(reference: str, param: str) -> str:
+    if is_source_id(reference):
+        return reference
+    try:
+        return source_id(normalized(reference))
+    except ValueError as error:
+        raise _unknown_source(param) from error
+
+
+def _unknown_source(param: str) -> NotFound:
+    return NotFound("There is no such source for this workspace.", param=param)
+
+
+def complete_flow(flow: PatientFlow, now: datetime) -> None:
+    """The patient goes back to the app. Nothing happens to a flow that is closed already."""
+    PatientFlow.objects.complete(flow, now)
+
+
+def return_destination(flow: PatientFlow, outcome: dict[str, str] | None = None) -> str:
+    """Where the patient goes back to: the app's URL with the parameters of contract §1 and §6."""
+    parameters = {"patient_id": flow.patient.reference, "patient_session_id": flow.session_id}
+    if flow.dialect.return_parameter:
+        parameters[flow.dialect.return_parameter] = flow.public_id
+    return with_parameters(flow.return_url, parameters | (outcome or {}))

@@ -1,0 +1,247 @@
+"""A patient's trip to a portal and back: starting it, and finishing it whatever comes back.
+
+Every exit is an outcome on the Authorization and a line in its trail. Sources: RFC 6749 4.1,
+RFC 7636 (PKCE), RFC 9207 (`iss`), RFC 9700 (state bound to the browser), SMART App Launch 2.2.
+"""
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import transaction
+
+from flows import links
+from flows.models import STATE_LIFETIME, Authorization, EventKind, Outcome, PatientFlow
+from flows.operations import complete_flow
+from flows.trail import record
+from patients.operations import connect, note_failed_attempt
+from sources.discovery import configuration_of
+from sources.models import ClientRegistration, Source
+from sources.portal_errors import PortalError
+from sources.smart import SmartConfiguration, authorization_url, scopes_for
+from sources.token_endpoint import Client, Tokens, exchange_code
+
+
+class NotAccepted(Exception):
+    """A return from a portal that belongs to no sign-in of this browser."""
+
+
+class UnknownState(NotAccepted):
+    """No sign-in has this state."""
+
+
+class OtherBrowser(NotAccepted):
+    """The sign-in was begun in another browser."""
+
+
+class UserDenied(PortalError):
+    failure_code = Outcome.USER_DENIED
+
+
+class StateExpired(PortalError):
+    failure_code = Outcome.OAUTH_STATE_EXPIRED
+
+
+class CallbackFailed(PortalError):
+    failure_code = Outcome.OAUTH_CALLBACK_FAILED
+
+
+@dataclass(frozen=True)
+class Callback:
+    """What a portal sent the browser back with. Absent parameters are empty."""
+
+    state: str
+    code: str = ""
+    error: str = ""
+    error_description: str = ""
+    iss: str = ""
+
+
+def redirect_uri() -> str:
+    """The one redirect URI that is registered at every portal."""
+    return f"{settings.BASE_URL}/oauth/callback"
+
+
+def start_authorization(
+    *, flow: PatientFlow, source: Source, registration: ClientRegistration, browser: str, now: datetime
+) -> tuple[Authorization, str | None]:
+    """Begin a sign-in. Returns it and the portal's URL, or None where the portal's door is shut.
+
+    In that case the outcome says why and the attempt is on the patient's record. The caller has
+    checked that the flow is open and the source offered. Must not be called inside a transaction.
+    """
+    authorization = Authorization(
+        flow=flow,
+        source=source,
+        registration=registration,
+        state_digest=links.digest(state := secrets.token_urlsafe(32)),
+        browser_digest=links.digest(browser),
+        expires_at=now + STATE_LIFETIME,
+    )
+    try:
+        configuration = configuration_of(source)
+    except PortalError as error:
+        with transaction.atomic():
+            authorization.save(force_insert=True)
+            record(authorization, EventKind.STARTED, now)
+        _fail(authorization, error, now)
+        return authorization, None
+    return authorization, _send_off(authorization, configuration, state, now)
+
+
+def _send_off(authorization: Authorization, configuration: SmartConfiguration, state: str, now: datetime) -> str:
+    registration = authorization.registration
+    assert registration is not None
+    authorization.verifier = secrets.token_urlsafe(64)
+    authorization.asked_scopes = scopes_for(configuration, registration.scopes)
+    authorization.token_endpoint = configuration.token_endpoint
+    authorization.issuer = configuration.issuer or ""
+    authorization.expects_iss = configuration.sends_iss
+    with transaction.atomic():
+        authorization.save(force_insert=True)
+        record(authorization, EventKind.STARTED, now)
+        record(authorization, EventKind.REDIRECTED, now)
+    return authorization_url(
+        configuration,
+        client_id=registration.client_id,
+        redirect_uri=redirect_uri(),
+        scopes=authorization.asked_scopes,
+        state=state,
+        verifier=authorization.verifier,
+        aud=authorization.source.fhir_base_url,
+    )
+
+
+def finish_authorization(*, callback: Callback, browser: str, now: datetime) -> Authorization:
+    """Take what a portal sent back to its outcome. The same callback again returns the same outcome.
+
+    Still pending means that another request is exchanging the code at this moment. Raises
+    NotAccepted where the state is not known or another browser began the sign-in; its state stays
+    good for the right browser. Must not be called inside a transaction.
+    """
+    authorization = Authorization.objects.with_state(callback.state)
+    if authorization is None:
+        raise UnknownState
+    if not hmac.compare_digest(authorization.browser_digest, links.digest(browser)):
+        record(authorization, EventKind.REFUSED, now, code="other_browser")
+        raise OtherBrowser
+    if not Authorization.objects.redeem(authorization, now):
+        authorization.refresh_from_db()
+        return authorization
+    record(authorization, EventKind.RETURNED, now)
+    try:
+        _check(callback, authorization, now)
+        tokens = _exchange(callback, authorization, now)
+    except PortalError as error:
+        _fail(authorization, error, now)
+    else:
+        _succeed(authorization, tokens, now)
+    return authorization
+
+
+def _check(callback: Callback, authorization: Authorization, now: datetime) -> None:
+    """Raise the PortalError that the callback itself amounts to, if any."""
+    if authorization.expires_at <= now:
+        raise StateExpired("The patient came back later than the sign-in is good for.")
+    # Before anything else of the answer is believed: is it from the portal we sent the patient to? (RFC 9207)
+    if authorization.issuer and callback.iss and callback.iss != authorization.issuer:
+        raise CallbackFailed(f"The answer is from another issuer: {callback.iss}", portal_code="iss_mismatch")
+    if authorization.expects_iss and not callback.iss:
+        raise CallbackFailed("The answer lacks the issuer that this portal always sends.", portal_code="iss_missing")
+    if callback.error == "access_denied":
+        raise UserDenied(callback.error_description, portal_code=callback.error)
+    if callback.error:
+        raise CallbackFailed(callback.error_description, portal_code=callback.error)
+    if not callback.code:
+        raise CallbackFailed("The portal sent neither a code nor an error.")
+
+
+def _exchange(callback: Callback, authorization: Authorization, now: datetime) -> Tokens:
+    registration = authorization.registration
+    if registration is None:
+        raise CallbackFailed("The client registration was deleted while the patient was at the portal.")
+    tokens = exchange_code(
+        Client(
+            client_id=registration.client_id,
+            auth_method=registration.auth_method,
+            secret=registration.client_secret,
+            private_key=registration.private_key,
+            key_id=registration.key_id,
+        ),
+        token_endpoint=authorization.token_endpoint,
+        reach=authorization.source.reach,
+        code=callback.code,
+        redirect_uri=redirect_uri(),
+        verifier=authorization.verifier,
+        asked_scopes=authorization.asked_scopes,
+        now=now,
+    )
+    record(authorization, EventKind.EXCHANGED, now)
+    return tokens
+
+
+def _succeed(authorization: Authorization, tokens: Tokens, now: datetime) -> None:
+    flow = authorization.flow
+    with transaction.atomic():
+        authorization.connection = connect(
+            patient=flow.patient, source=authorization.source, flow_id=flow.id, tokens=tokens, now=now
+        )
+        _close(authorization, Outcome.CONNECTED, now)
+        record(authorization, EventKind.CONNECTED, now, code=Outcome.CONNECTED)
+
+
+def _fail(authorization: Authorization, error: PortalError, now: datetime) -> None:
+    flow = authorization.flow
+    denied = error.failure_code == Outcome.USER_DENIED
+    with transaction.atomic():
+        authorization.connection = note_failed_attempt(
+            patient=flow.patient,
+            source=authorization.source,
+            flow_id=flow.id,
+            failure_code=error.failure_code,
+            now=now,
+        )
+        _close(authorization, error.failure_code, now)
+        record(
+            authorization,
+            EventKind.DENIED if denied else EventKind.FAILED,
+            now,
+            code=error.failure_code,
+            portal_code=error.portal_code,
+            portal_description=error.description,
+        )
+
+
+def _close(authorization: Authorization, outcome: str, now: datetime) -> None:
+    """Write the outcome. In direct mode a return from the portal, good or bad, completes the flow."""
+    authorization.outcome = outcome
+    authorization.finished_at = now
+    authorization.verifier = ""
+    authorization.save()
+    if authorization.flow.is_direct and authorization.redeemed_at is not None:
+        complete_flow(authorization.flow, now)
+
+
+def give_up_lapsed(now: datetime) -> int:
+    """Close the sign-ins that nobody will finish any more; their number.
+
+    Those nobody came back from are abandoned; a patient who comes back later still is told that it
+    took too long. Those whose exchange a dying process left behind have failed.
+    """
+    given_up = 0
+    for authorization in Authorization.objects.abandoned(now).select_related("flow"):
+        waiting = Authorization.objects.filter(pk=authorization.pk, outcome=Outcome.PENDING, redeemed_at=None)
+        with transaction.atomic():
+            if waiting.update(outcome=Outcome.ABANDONED, finished_at=now, verifier=""):
+                record(authorization, EventKind.ABANDONED, now, code=Outcome.ABANDONED)
+                given_up += 1
+    for authorization in Authorization.objects.interrupted(now).select_related("flow__patient", "source"):
+        _fail(authorization, Interrupted("The exchange of the code was interrupted on our side."), now)
+        given_up += 1
+    return given_up
+
+
+class Interrupted(PortalError):
+    failure_code = Outcome.TOKEN_EXCHANGE_FAILED

@@ -1,0 +1,30 @@
+"""All addresses. What is not a page (`common.handlers.PAGE_PREFIXES`) is the API: JSON, errors too."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import TemplateView
+
+from common import handlers
+from sources.jwks import jwks
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", TemplateView.as_view(template_name="home.html")),
+    path("", include("patients.urls")),
+    path("", include("flows.urls")),
+    path("", include("sources.urls")),
+    path("", include("picker.urls")),
+    path("", include("organizations.urls")),
+    path(".well-known/jwks.json", jwks),
+    path("health", handlers.health),
+    path("errors/", handlers.error_index),
+    path("errors/<str:code>", handlers.error_page),
+    path("admin/", admin.site.urls),
+]
+if settings.SANDBOX:
+    urlpatterns += [path("sandbox/<slug:system>/", include("sandbox.urls"))]
+
+handler400 = "common.handlers.bad_request"
+handler403 = "common.handlers.permission_denied"
+handler404 = "common.handlers.not_found"
+handler500 = "common.handlers.server_error"

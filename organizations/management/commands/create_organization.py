@@ -1,0 +1,22 @@
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from organizations.models import Environment
+from organizations.operations import create_organization
+
+
+class Command(BaseCommand):
+    help = "Create a workspace. Prints its id."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("name")
+        parser.add_argument("--environment", required=True, choices=Environment.values)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            organization = create_organization(name=options["name"], environment=options["environment"])
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        self.stdout.write(organization.id)

@@ -1,0 +1,111 @@
+"""Workspaces and their API keys."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import URLValidator
+from django.db import models
+from django.db.models import Q
+
+from common import versions
+from common.ids import new_ulid
+from organizations import branding, keys
+from organizations.origins import validate_frame_ancestor, validate_return_origin
+from organizations.scopes import all_scopes, validate_scope
+
+class Environment(models.TextChoices):
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+class Organization(models.Model):
+    """A workspace: it owns keys, patients, flows and the look of its hosted pages."""
+
+    id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)
+    name = models.CharField(max_length=200, help_text="Patients read this on every page.")
+    environment = models.CharField(
+        max_length=10, choices=Environment, help_text="A sandbox workspace sees only sandbox sources. Cannot change."
+    )
+    accent_color = models.CharField(
+        max_length=7, default=branding.DEFAULT_ACCENT, validators=[branding.validate_accent_color]
+    )
+    logo = models.BinaryField(blank=True, default=b"", editable=True)
+    support_url = models.URLField(
+        blank=True, validators=[URLValidator(schemes=["https", "mailto"])], help_text="Where patients get help."
+    )
+    privacy_url = models.URLField(blank=True, help_text="Your privacy notice, linked on every page.")
+    allowed_return_origins = ArrayField(
+        models.CharField(max_length=300, validators=[validate_return_origin]),
+        blank=True,
+        default=list,
+        help_text="Origins (https://app.example) and app schemes (myapp:) that flows may return to. Empty: any https.",
+    )
+    allowed_frame_ancestors = ArrayField(
+        models.CharField(max_length=300, validators=[validate_frame_ancestor]),
+        blank=True,
+        default=list,
+        help_text="Origins that may show the hosted pages in a frame. Empty: none.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(environment__in=Environment.values), name="organizations_organization_environment_known"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.environment})"
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.environment == Environment.SANDBOX
+
+    @property
+    def branding_version(self) -> str:
+        """Changes whenever the look does; part of the address, so that browsers may keep it for ever."""
+        return hashlib.sha256(bytes(self.logo) + self.accent_color.encode()).hexdigest()[:12]
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def with_secret(self, secret: str) -> "ApiKey | None":
+        """The key that `secret` belongs to, whatever its state, with its organization."""
+        return self.select_related("organization").filter(digest=keys.digest(secret)).first()
+
+    def note_use(self, key: "ApiKey", now: datetime) -> None:
+        """Remember that `key` was used. Writes at most once a minute."""
+        self.filter(Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USED_RESOLUTION), pk=key.pk).update(
+            last_used_at=now
+        )
+
+
+LAST_USED_RESOLUTION = timedelta(minutes=1)
+
+
+class ApiKey(models.Model):
+    """What an app's server signs in with. Only a digest is kept: the key is shown once, when made."""
+
+    id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=20, editable=False, help_text="How the key begins.")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = ArrayField(models.CharField(max_length=40, validators=[validate_scope]), default=all_scopes)
+    api_version = models.CharField(max_length=10, default=versions.CURRENT)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def has_expired(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+    def uses_are_noted(self, now: datetime) -> bool:
+        return self.last_used_at is not None and self.last_used_at >= now - LAST_USED_RESOLUTION

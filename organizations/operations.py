@@ -1,0 +1,40 @@
+"""Making workspaces and keys."""
+
+from datetime import datetime
+
+from organizations import keys
+from organizations.models import ApiKey, Organization
+from organizations.scopes import ALL_SCOPES
+
+
+def create_organization(*, name: str, environment: str) -> Organization:
+    """A new workspace. Raises django's ValidationError for a blank name or an unknown environment."""
+    organization = Organization(name=name, environment=environment)
+    organization.full_clean()
+    organization.save()
+    return organization
+
+
+def create_api_key(
+    *,
+    organization: Organization,
+    name: str,
+    scopes: list[str] | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """A new key and its secret, which nothing can show again.
+
+    Raises django's ValidationError for a blank name or an unknown scope.
+    """
+    secret = keys.new_secret(sandbox=organization.is_sandbox)
+    key = ApiKey(
+        organization=organization,
+        name=name,
+        prefix=secret[: keys.VISIBLE_LENGTH],
+        digest=keys.digest(secret),
+        scopes=ALL_SCOPES.copy() if scopes is None else scopes,
+        expires_at=expires_at,
+    )
+    key.full_clean()
+    key.save()
+    return key, secret

@@ -1,0 +1,117 @@
+"""Patients, as the app names them, and their connections to sources."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from common.encryption import EncryptedTextField
+from common.ids import new_ulid
+from organizations.models import Organization
+from patients.references import MAX_LENGTH
+from sources.models import Source
+
+
+class Patient(models.Model):
+    """A person in a workspace, under the id that the app gave."""
+
+    id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="patients")
+    reference = models.CharField(max_length=MAX_LENGTH, help_text="The app's own id: `patient_id` in the API.")
+    email = models.CharField(max_length=254, null=True, blank=True)
+    name = models.CharField(max_length=200, null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "reference"], name="patients_patient_reference_unique"),
+            models.CheckConstraint(condition=~Q(reference=""), name="patients_patient_reference_not_empty"),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-created_at", "-id"], name="patients_patient_newest"),
+            models.Index(fields=["organization", "email", "-created_at", "-id"], name="patients_patient_by_email"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class ConnectionStatus(models.TextChoices):
+    ACTIVE = "active"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    REFRESH_FAILED = "refresh_failed"
+    DISCONNECTED = "disconnected"
+
+
+class FailureCode(models.TextChoices):
+    """Why a connection is not there (contract §5)."""
+
+    USER_DENIED = "user_denied"
+    OAUTH_CALLBACK_FAILED = "oauth_callback_failed"
+    OAUTH_STATE_EXPIRED = "oauth_state_expired"
+    TOKEN_EXCHANGE_FAILED = "token_exchange_failed"  # noqa: S105  not a password
+    INVALID_TOKEN_RESPONSE = "invalid_token_response"  # noqa: S105  not a password
+    PORTAL_UNREACHABLE = "portal_unreachable"
+    DISCOVERY_FAILED = "discovery_failed"
+    MISSING_PATIENT_CONTEXT = "missing_patient_context"
+    REFRESH_REJECTED = "refresh_rejected"
+
+
+class Connection(models.Model):
+    """A patient's access to one source, or the record of an attempt that failed.
+
+    Reconnecting renews the row and keeps its id. A failed attempt is a row of its own, without tokens.
+    """
+
+    id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="connections")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="connections")
+    flow_id = models.CharField(max_length=26, editable=False, help_text="ULID of the flow that made or renewed it.")
+    status = models.CharField(max_length=20, choices=ConnectionStatus)
+    failure_code = models.CharField(max_length=40, choices=FailureCode, null=True, blank=True)
+    failure_at = models.DateTimeField(null=True, blank=True)
+    scopes = ArrayField(models.TextField(), default=list, blank=True, help_text="As granted.")
+    access_token = EncryptedTextField(null=True, blank=True, editable=False)
+    refresh_token = EncryptedTextField(null=True, blank=True, editable=False)
+    access_expires_at = models.DateTimeField(null=True, blank=True)
+    consent_expires_at = models.DateTimeField(null=True, blank=True)
+    fhir_patient_id = models.CharField(max_length=256, null=True, blank=True)
+    connected_at = models.DateTimeField(null=True, blank=True, help_text="When the patient last signed in.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "source"],
+                condition=~Q(status="failed"),
+                name="patients_connection_one_per_source",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="failed")
+                | Q(access_token=None, refresh_token=None, failure_code__isnull=False, failure_at__isnull=False),
+                name="patients_connection_failed_has_code_and_no_tokens",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="active")
+                | Q(access_token__isnull=False, fhir_patient_id__isnull=False, failure_code=None),
+                name="patients_connection_active_has_access",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["patient", "-created_at", "-id"], name="patients_connection_newest"),
+            models.Index(fields=["flow_id"], name="patients_connection_by_flow"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patient} at {self.source}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == ConnectionStatus.ACTIVE
+
+    @property
+    def can_refresh(self) -> bool:
+        return bool(self.refresh_token)

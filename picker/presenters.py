@@ -1,0 +1,137 @@
+"""Turning flows and outcomes into words for a page. No rules, no queries."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode, urlsplit
+
+from flows import links
+from flows.models import Authorization, Outcome, PatientFlow
+from sources.models import Facility, Source
+
+# What happened, and what to do now. Never the portal's own words; never the patient's fault.
+FAILURES: dict[str, tuple[str, str]] = {
+    Outcome.USER_DENIED: (
+        "You chose not to share your records from here.",
+        "Nothing was shared. If you change your mind, you can try again.",
+    ),
+    Outcome.OAUTH_CALLBACK_FAILED: (
+        "Their sign-in page reported a problem, so the connection was not made.",
+        "Nothing was shared. Trying again in a few minutes often works.",
+    ),
+    Outcome.OAUTH_STATE_EXPIRED: (
+        "Signing in took longer than 15 minutes, so for your safety we stopped waiting.",
+        "Nothing was shared. Please try again.",
+    ),
+    Outcome.TOKEN_EXCHANGE_FAILED: (
+        "You signed in, but their system did not complete the connection.",
+        "Nothing was shared. Please try again.",
+    ),
+    Outcome.INVALID_TOKEN_RESPONSE: (
+        "You signed in, but their system sent an answer we could not use.",
+        "Nothing was shared. Please try again later.",
+    ),
+    Outcome.PORTAL_UNREACHABLE: (
+        "Their sign-in page is not answering at the moment.",
+        "Nothing was shared. Please try again in a few minutes.",
+    ),
+    Outcome.DISCOVERY_FAILED: (
+        "Their sign-in page is not set up in a way we can use safely.",
+        "Nothing was shared. This is not something you can fix; the team behind your app can.",
+    ),
+    Outcome.MISSING_PATIENT_CONTEXT: (
+        "You signed in, but their system did not say whose records to open.",
+        "Nothing was shared. If you have access to several people's records, choose one when you try again.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One thing a patient may choose."""
+
+    name: str
+    detail: str
+    initials: str
+    confirm_url: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one source, for the completion screen."""
+
+    name: str
+    happened: str
+    advice: str
+    retry_url: str
+    has_succeeded: bool
+
+
+def link_path(flow: PatientFlow, page: str = "") -> str:
+    """The path of one of the flow's pages."""
+    token = links.token_with_digest(flow.id, flow.link_digest)
+    return f"/c/{token}/{page}" if page else f"/c/{token}"
+
+
+def confirm_path(flow: PatientFlow, source: Source, facility: Facility | None = None, query: str = "") -> str:
+    parameters = {"connection_id": source.id}
+    if facility is not None:
+        parameters["facility"] = str(facility.pk)
+    if query:
+        parameters["q"] = query
+    return f"{link_path(flow, 'confirm')}?{urlencode(parameters)}"
+
+
+def place(flow: PatientFlow, source: Source, facility: Facility | None = None, query: str = "") -> Place:
+    """A search hit or a recommended source, with what tells it from its neighbours."""
+    name = facility.name if facility else source.name
+    portal = f"{source.name} portal" if facility and source.name != name else portal_host(source)
+    details = [facility.place if facility else "", portal]
+    return Place(
+        name=name,
+        detail=" · ".join(detail for detail in details if detail),
+        initials=initials(name),
+        confirm_url=confirm_path(flow, source, facility, query),
+    )
+
+
+def portal_host(source: Source) -> str:
+    """The web host that a patient knows the portal by."""
+    return (urlsplit(source.portal_url or source.fhir_base_url).hostname or "").removeprefix("www.")
+
+
+def initials(name: str) -> str:
+    """One or two letters in place of a logo."""
+    letters = [word[0] for word in name.split() if word[0].isalnum()]
+    return "".join(letters[:2]).upper() or "•"
+
+
+def result(flow: PatientFlow, authorization: Authorization) -> Result:
+    source = authorization.source
+    happened, advice = FAILURES.get(authorization.outcome, ("", ""))
+    return Result(
+        name=source.name,
+        happened=happened,
+        advice=advice,
+        retry_url=link_path(flow) if flow.is_direct else confirm_path(flow, source),
+        has_succeeded=authorization.has_succeeded,
+    )
+
+
+def outcome_parameters(authorization: Authorization | None) -> dict[str, str]:
+    """What direct mode tells the app (contract §6): success and the source, or the error in plain words."""
+    if authorization is None or authorization.is_pending:
+        return {}
+    if authorization.has_succeeded:
+        return {"success": "true", "connection_id": authorization.source_id}
+    happened, advice = FAILURES.get(authorization.outcome, FAILURES[Outcome.OAUTH_STATE_EXPIRED])
+    code = authorization.outcome if authorization.outcome in FAILURES else Outcome.OAUTH_STATE_EXPIRED
+    return {"success": "false", "error": str(code), "error_description": f"{happened} {advice}"}
+
+
+def return_label(flow: PatientFlow) -> str:
+    """The words on the button that leads back to the app."""
+    return flow.return_button_label or f"Return to {flow.organization.name}"
+
+
+def minutes_left(flow: PatientFlow, now: datetime) -> int:
+    return max(1, round((flow.expires_at - now).total_seconds() / 60))

@@ -1,0 +1,85 @@
+"""The kind pages: what a patient reads when a link or a return cannot go on."""
+
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from flows.models import PatientFlow
+from picker import presenters
+from picker.policies import allow_framing, allow_leaving_for_app
+
+
+@dataclass(frozen=True)
+class Problem:
+    status: int
+    title: str
+    happened: str
+    advice: str
+
+
+UNKNOWN_LINK = Problem(
+    404,
+    "We cannot find this page",
+    "This link is not one of ours, or a part of it is missing.",
+    "Go back to your app and open the link from there. If it came in a message, copy all of it.",
+)
+EXPIRED_LINK = Problem(
+    410,
+    "This link has closed",
+    "For your safety each link works only for a short time, and the time for this one is over.",
+    "Go back to your app and start again. It gives you a new link.",
+)
+FINISHED_LINK = Problem(
+    200,
+    "You have finished here",
+    "This link was used and has done its work.",
+    "You can close this page or go back to your app.",
+)
+UNKNOWN_SOURCE = Problem(
+    404,
+    "This place cannot be connected",
+    "The hospital, clinic or health plan you chose is not available here.",
+    "Go back and choose it from the list, or search for it by another name.",
+)
+UNKNOWN_RETURN = Problem(
+    400,
+    "We cannot match this sign-in",
+    "You came back from a sign-in that we have no record of. Nothing was shared.",
+    "Go back to your app and open the link from there.",
+)
+OTHER_BROWSER = Problem(
+    400,
+    "Please continue in the browser you started in",
+    "You signed in, but came back in a different browser or app from the one you started in. To keep your "
+    "records safe we only go on in the first one. Nothing was shared.",
+    "Go back to the browser you started in, or open the link from your app again, here, and sign in once more.",
+)
+NO_COOKIE = Problem(
+    403,
+    "Your browser did not keep our cookie",
+    "We use one cookie, only to make sure that it is you who comes back from the sign-in page.",
+    "Allow cookies for this site, or leave private browsing, then go back and try again.",
+)
+
+
+def problem_page(request: HttpRequest, problem: Problem, flow: PatientFlow | None = None) -> HttpResponse:
+    """The page, with a way back to the app where the flow is known. Shows nothing of the patient."""
+    context: dict[str, object] = {"problem": problem}
+    if flow is not None:
+        context |= {
+            "organization": flow.organization,
+            "return_path": presenters.link_path(flow, "return"),
+            "return_label": presenters.return_label(flow),
+            "back_path": presenters.link_path(flow) if problem is UNKNOWN_SOURCE and not flow.is_direct else None,
+        }
+    response = render(request, "picker/problem.html", context, status=problem.status)
+    if flow is not None:
+        allow_leaving_for_app(response, flow)
+        allow_framing(response, flow.organization)
+    return response
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's CSRF_FAILURE_VIEW. On these pages the cause is nearly always a browser without cookies."""
+    return problem_page(request, NO_COOKIE)

@@ -1,0 +1,1 @@
+"""The FHIR R4 read API over a chart: searching, paging and errors, as pure functions."""

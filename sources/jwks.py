@@ -1,0 +1,19 @@
+"""`/.well-known/jwks.json`: the public keys that portals check our signed assertions with."""
+
+from django.http import HttpRequest, JsonResponse
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_safe
+
+from sources.keys import public_jwk
+from sources.models import AuthMethod, ClientRegistration
+
+MAX_AGE_SECONDS = 300
+
+
+@require_safe
+def jwks(request: HttpRequest) -> JsonResponse:
+    registrations = ClientRegistration.objects.filter(auth_method=AuthMethod.PRIVATE_KEY_JWT).order_by("key_id")
+    keys = {entry.key_id: public_jwk(entry.private_key) | {"kid": entry.key_id} for entry in registrations}
+    response = JsonResponse({"keys": list(keys.values())})
+    patch_cache_control(response, public=True, max_age=MAX_AGE_SECONDS)
+    return response

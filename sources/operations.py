@@ -1,0 +1,98 @@
+"""Changing the catalogue by hand: adding a source and how we are known there."""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from common.outbound import AddressRefused, check_url
+from organizations.models import Organization
+from sources import keys
+from sources.base_urls import normalized, source_id
+from sources.models import AuthMethod, Catalogue, ClientRegistration, Facility, Source
+
+
+@dataclass(frozen=True)
+class NewClient:
+    """How a source knows us. A `private_key` (PEM) is made where private_key_jwt needs one and none is given."""
+
+    client_id: str
+    auth_method: str = AuthMethod.NONE
+    secret: str = field(default="", repr=False)
+    private_key: str = field(default="", repr=False)
+    scopes: str = ""
+
+
+def add_source(
+    *,
+    name: str,
+    fhir_base_url: str,
+    environment: str,
+    type: str | None = None,  # noqa: A002  the contract's word
+    portal_url: str | None = None,
+    organization: Organization | None = None,
+    client: NewClient | None = None,
+) -> Source:
+    """Add a source, or change the one at this FHIR base URL, with its facility and registration.
+
+    Raises django's ValidationError for a URL that a source of this environment may not have, and for
+    a registration that lacks its secret.
+    """
+    try:
+        base_url = normalized(fhir_base_url)
+    except ValueError as error:
+        raise ValidationError({"fhir_base_url": str(error)}) from error
+    source = Source(
+        id=source_id(base_url),
+        name=name,
+        fhir_base_url=base_url,
+        environment=environment,
+        type=type,
+        portal_url=portal_url,
+        organization=organization,
+    )
+    source.clean_fields()
+    try:
+        check_url(base_url, source.reach)
+    except AddressRefused as error:
+        raise ValidationError({"fhir_base_url": f"{error} A {environment} source cannot be there."}) from error
+    with transaction.atomic():
+        return _save(source, client)
+
+
+def _save(source: Source, client: NewClient | None) -> Source:
+    existing = Source.objects.filter(pk=source.pk).first()
+    if existing is not None:
+        source.created_at = existing.created_at
+    source.save(force_insert=existing is None)
+    key = hashlib.sha256(f"source:{source.id}".encode()).hexdigest()
+    facility, _ = Facility.objects.update_or_create(directory_key=key, defaults={"name": source.name})
+    facility.sources.set([source])
+    if client is not None:
+        register_client(source=source, client=client)
+    Catalogue.changed()
+    return source
+
+
+def register_client(*, source: Source, client: NewClient) -> ClientRegistration:
+    """Note how `source` knows us: its own workspace if it is private, else every workspace.
+
+    Raises django's ValidationError where the method needs a secret that is not given.
+    """
+    known = ClientRegistration.objects.filter(source=source, organization=source.organization).first()
+    registration = known or ClientRegistration(source=source, organization=source.organization)
+    registration.environment = source.environment
+    registration.client_id = client.client_id
+    registration.auth_method = client.auth_method
+    registration.client_secret = client.secret
+    registration.scopes = client.scopes
+    if client.private_key or (client.auth_method == AuthMethod.PRIVATE_KEY_JWT and not registration.private_key):
+        registration.private_key = client.private_key or keys.new_private_key()
+    if registration.private_key:
+        registration.key_id = keys.key_id(registration.private_key)
+    if client.auth_method in (AuthMethod.BASIC, AuthMethod.POST) and not client.secret:
+        raise ValidationError({"client_secret": f"The method {client.auth_method} needs a client secret."})
+    registration.full_clean(exclude=["source", "organization"])
+    registration.save()
+    return registration
