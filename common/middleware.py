@@ -27,14 +27,12 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = _well_formed(request.headers.get("X-Request-Id", "")) or str(uuid.uuid4())
         request.request_id = request_id  # type: ignore[attr-defined]
-        token = current_request_id.set(request_id)
+        current_request_id.set(request_id)
         started = time.monotonic()
-        try:
-            response = self.get_response(request)
-            response["X-Request-Id"] = request_id
-            self._log(request, response, time.monotonic() - started)
-        finally:
-            current_request_id.reset(token)
+        response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        self._log(request, response, time.monotonic() - started)
+        # The id is not taken back: Django still logs 4xx and 5xx after this, and the next request sets its own.
         return response
 
     def _log(self, request: HttpRequest, response: HttpResponse, seconds: float) -> None:
@@ -50,7 +48,7 @@ class RequestIdMiddleware:
 
 
 class PolicyMiddleware:
-    """Writes the Content-Security-Policy.
+    """Writes the Content-Security-Policy, and keeps answers out of caches and search engines.
 
     A view that needs more than the strict policy sets `response.csp`, a dict of directives that
     replace the strict ones; a value of None drops the policy (only the admin's pages need that).
@@ -67,11 +65,11 @@ class PolicyMiddleware:
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
     }
-    # The admin's own scripts evaluate expressions and style inline (django-unfold uses Alpine).
+    # django-unfold's scripts evaluate expressions in attributes (Alpine), and its pages carry their colours.
+    # Scripts inside pages stay forbidden: a portal's hostile words could at most be read.
     ADMIN = STRICT | {
-        "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
+        "script-src": "'self' 'unsafe-eval'",
         "style-src": "'self' 'unsafe-inline'",
-        "img-src": "'self' data:",
     }
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -84,7 +82,8 @@ class PolicyMiddleware:
         response["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
         if policy["frame-ancestors"] != "'none'":
             # X-Frame-Options cannot name who may frame; the policy above can, and wins where both are understood.
-            response.xframe_options_exempt = True  # type: ignore[attr-defined]
+            response.xframe_options_exempt = True
+        response["X-Robots-Tag"] = "noindex"
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, no_store=True)
         return response

@@ -36,6 +36,8 @@ DEADLINE_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
 MAX_BYTES = 2 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
+LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".test")
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
 USER_AGENT = "Medblocks-Connect/1"
 
 
@@ -86,13 +88,25 @@ def check_url(url: str, reach: Reach) -> None:
         raise AddressRefused("The address is not an http or https URL.")
     if parts.username is not None or parts.password is not None:
         raise AddressRefused("The address carries a user name or password.")
-    if parts.scheme == "http" and reach is not Reach.LOCAL:
-        raise AddressRefused("The address is not https.")
     literal = _literal(host)
     if literal is not None and not is_allowed(literal, reach):
         raise AddressRefused(f"The address {literal} is not allowed here.")
-    if host.rstrip(".").lower() == "localhost" and reach is not Reach.LOCAL:
+    if _is_this_machine(host) and reach is not Reach.LOCAL:
         raise AddressRefused("The address is this machine itself.")
+    if parts.scheme == "http" and not (reach is Reach.LOCAL and _may_be_local(host, literal)):
+        raise AddressRefused("The address is not https.")
+
+
+def _is_this_machine(host: str) -> bool:
+    name = host.rstrip(".").lower()
+    return name == "localhost" or name.endswith(".localhost")
+
+
+def _may_be_local(host: str, literal: "Address | None") -> bool:
+    """Whether a host is not on the public internet, as far as its name tells. Connecting checks the address."""
+    if literal is not None:
+        return not literal.is_global
+    return "." not in host.rstrip(".") or host.rstrip(".").lower().endswith(LOCAL_SUFFIXES)
 
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -100,7 +114,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 def is_allowed(address: Address, reach: Reach) -> bool:
     """Whether an exchange of this reach may connect to `address`."""
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
+    inner = _inner(address)
     if inner is not None:
         return is_allowed(inner, reach)
     if address.is_link_local or address.is_multicast or address.is_unspecified:
@@ -110,6 +124,15 @@ def is_allowed(address: Address, reach: Reach) -> bool:
     if any(address in ipaddress.ip_network(network) for network in settings.OUTBOUND_ALLOWED_NETWORKS):
         return True
     return reach is Reach.LOCAL and (address.is_loopback or address.is_private)
+
+
+def _inner(address: Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address stands for: mapped, 6to4 or NAT64 (RFC 6052)."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
 
 
 def _literal(host: str) -> Address | None:
@@ -159,7 +182,8 @@ def _connect(connection: urllib3.connection.HTTPConnection) -> socket.socket:
         found = socket.getaddrinfo(connection._dns_host, connection.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise Unreachable(f"The name {connection.host} is not known.") from error
-    allowed = [entry for entry in found if is_allowed(ipaddress.ip_address(entry[4][0]), _reach.get())]
+    in_clear = not isinstance(connection, urllib3.connection.HTTPSConnection)
+    allowed = [entry for entry in found if _may_connect(ipaddress.ip_address(entry[4][0]), in_clear=in_clear)]
     if not allowed:
         raise AddressRefused(f"The name {connection.host} leads to an address that is not allowed here.")
     problem: OSError | None = None
@@ -177,6 +201,10 @@ def _connect(connection: urllib3.connection.HTTPConnection) -> socket.socket:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return opened
     raise Unreachable(f"{connection.host} does not accept connections.") from problem
+
+
+def _may_connect(address: "Address", *, in_clear: bool) -> bool:
+    return is_allowed(address, _reach.get()) and not (in_clear and address.is_global)
 
 
 class _HTTPConnection(urllib3.connection.HTTPConnection):
@@ -274,11 +302,11 @@ class Limits:
 STANDARD = Limits()
 
 
-def guard(session: requests.Session, reach: Reach, limits: Limits = STANDARD) -> requests.Session:
-    """Make `session` (or a subclass's, such as OAuth2Session) a guarded one."""
+def guard(session: requests.Session, reach: Reach, limits: Limits | None = None) -> requests.Session:
+    """Make `session` (or a subclass's, such as OAuth2Session) a guarded one, within `limits` or the STANDARD ones."""
     session.trust_env = False
     session.headers["User-Agent"] = USER_AGENT
-    adapter = GuardedAdapter(reach, limits)
+    adapter = GuardedAdapter(reach, limits or STANDARD)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -75,9 +75,7 @@ class PatientFlow(models.Model):
             models.CheckConstraint(
                 condition=Q(source=None) | Q(recommended_source_ids=[]), name="flows_flow_direct_or_recommended"
             ),
-            models.CheckConstraint(
-                condition=Q(dialect_name__in=list(DIALECTS)), name="flows_flow_dialect_known"
-            ),
+            models.CheckConstraint(condition=Q(dialect_name__in=list(DIALECTS)), name="flows_flow_dialect_known"),
         ]
         indexes = [
             models.Index(fields=["patient", "-created_at", "-id"], name="flows_flow_newest"),
@@ -151,7 +149,10 @@ class AuthorizationQuerySet(models.QuerySet["Authorization"]):
 
     def redeem(self, authorization: "Authorization", now: datetime) -> bool:
         """Use up the state. Each works once: the number of rows says who won."""
-        return bool(self.filter(pk=authorization.pk, redeemed_at=None).update(redeemed_at=now))
+        won = bool(self.filter(pk=authorization.pk, redeemed_at=None).update(redeemed_at=now))
+        if won:
+            authorization.redeemed_at = now
+        return won
 
     def abandoned(self, now: datetime) -> "AuthorizationQuerySet":
         """Sign-ins that nobody came back from."""
@@ -199,8 +200,12 @@ class Authorization(models.Model):
         ]
         indexes = [
             models.Index(fields=["flow", "-created_at"], name="flows_authorization_newest"),
+            models.Index(fields=["expires_at"], condition=Q(outcome="pending"), name="flows_authorization_pending"),
+            # Staff look for what went wrong; most sign-ins did not.
             models.Index(
-                fields=["expires_at"], condition=Q(outcome="pending"), name="flows_authorization_pending"
+                fields=["outcome", "-id"],
+                condition=~Q(outcome="pending") & ~Q(outcome="connected") & ~Q(outcome="abandoned"),
+                name="flows_authorization_by_failure",
             ),
         ]
 
@@ -249,6 +254,9 @@ class AuthorizationEvent(models.Model):
 
     class Meta:
         ordering = ["at", "id"]
+        indexes = [
+            models.Index(fields=["request_id"], condition=~Q(request_id=""), name="flows_event_by_request"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.get_kind_display()}"

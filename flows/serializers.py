@@ -5,8 +5,15 @@ from typing import Any
 
 from rest_framework import serializers
 
-from common.fields import LineField, MetadataField, StrictEmailField, StrictIntegerField, StrictSerializer, TextField
-from common.fields import TimestampField
+from common.fields import (
+    LineField,
+    MetadataField,
+    StrictEmailField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+    TimestampField,
+)
 from flows.dialects import Dialect
 from flows.models import MAX_RECOMMENDED, PatientFlow
 from flows.return_urls import MAX_LENGTH as MAX_RETURN_URL
@@ -30,7 +37,7 @@ class NewFlow(StrictSerializer):
     patient_email = StrictEmailField(max_length=254, required=False)
     patient_name = LineField(max_length=200, required=False)
     connection_id = TextField(max_length=MAX_SOURCE_REFERENCE, required=False)
-    recommended_connection_ids = SourceListField(max_length=MAX_RECOMMENDED, required=False)
+    recommended_connection_ids = SourceListField(max_length=MAX_RECOMMENDED, required=False, allow_empty=False)
     return_url = TextField(max_length=MAX_RETURN_URL)
     return_button_label = LineField(max_length=60, required=False)
     expires_in = StrictIntegerField(min_value=60, max_value=86400, required=False)

@@ -6,13 +6,13 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import ApiView
 from common.errors import NotFound
 from common.fields import parse
 from flows.dialects import PATIENT_FLOW, Dialect, flow_id_of
 from flows.models import PatientFlow
 from flows.operations import DEFAULT_LIFETIME, create_flow
 from flows.serializers import NewFlow, flow_out
+from organizations.api import ApiView
 from organizations.models import Organization
 
 
@@ -24,7 +24,7 @@ class Flows(ApiView):
         now = timezone.now()
         form = parse(NewFlow, request.data).validated_data
         flow = create_flow(
-            organization=request.auth.organization,
+            organization=self.organization,
             dialect=self.dialect,
             now=now,
             patient_reference=form["patient_id"],
@@ -45,7 +45,7 @@ class FlowDetail(ApiView):
     dialect: Dialect = PATIENT_FLOW
 
     def get(self, request: Request, public_id: str) -> Response:
-        flow = find_flow(request.auth.organization, public_id)
+        flow = find_flow(self.organization, public_id)
         return Response(flow_out(flow, self.dialect, list(flow.connections()), timezone.now()))
 
 

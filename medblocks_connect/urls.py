@@ -3,13 +3,13 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.generic import TemplateView
 
 from common import handlers
+from medblocks_connect.views import home, returned
 from sources.jwks import jwks
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", TemplateView.as_view(template_name="home.html")),
+    path("", home),
     path("", include("patients.urls")),
     path("", include("flows.urls")),
     path("", include("sources.urls")),
@@ -22,7 +22,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
 ]
 if settings.SANDBOX:
-    urlpatterns += [path("sandbox/<slug:system>/", include("sandbox.urls"))]
+    urlpatterns += [
+        path("sandbox/<slug:system>/", include("sandbox.urls")),
+        path("demo/returned", returned),
+    ]
 
 handler400 = "common.handlers.bad_request"
 handler403 = "common.handlers.permission_denied"

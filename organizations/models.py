@@ -14,6 +14,7 @@ from organizations import branding, keys
 from organizations.origins import validate_frame_ancestor, validate_return_origin
 from organizations.scopes import all_scopes, validate_scope
 
+
 class Environment(models.TextChoices):
     SANDBOX = "sandbox"
     PRODUCTION = "production"
@@ -79,6 +80,10 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         self.filter(Q(last_used_at=None) | Q(last_used_at__lt=now - LAST_USED_RESOLUTION), pk=key.pk).update(
             last_used_at=now
         )
+
+    def revoke(self, now: datetime) -> int:
+        """Revoke the keys that are not revoked yet; their number."""
+        return self.filter(revoked_at=None).update(revoked_at=now)
 
 
 LAST_USED_RESOLUTION = timedelta(minutes=1)

@@ -7,7 +7,18 @@ from django.core.exceptions import ValidationError
 
 _APP_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")
 # Schemes that run code or read files in a browser, or belong to it.
-FORBIDDEN_SCHEMES = {"javascript", "data", "file", "blob", "vbscript", "about", "view-source", "filesystem", "ws", "wss"}
+FORBIDDEN_SCHEMES = {
+    "javascript",
+    "data",
+    "file",
+    "blob",
+    "vbscript",
+    "about",
+    "view-source",
+    "filesystem",
+    "ws",
+    "wss",
+}
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 

@@ -1,8 +1,10 @@
 """Patients, as the app names them, and their connections to sources."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from common.encryption import EncryptedTextField
 from common.ids import new_ulid
@@ -31,6 +33,13 @@ class Patient(models.Model):
         indexes = [
             models.Index(fields=["organization", "-created_at", "-id"], name="patients_patient_newest"),
             models.Index(fields=["organization", "email", "-created_at", "-id"], name="patients_patient_by_email"),
+            # Staff search all workspaces by the beginning of a reference or, in any case, of an email.
+            models.Index(fields=["reference"], opclasses=["varchar_pattern_ops"], name="patients_patient_by_reference"),
+            models.Index(
+                OpClass(Upper("email"), name="text_pattern_ops"),
+                condition=Q(email__isnull=False),
+                name="patients_patient_any_email",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -103,6 +112,13 @@ class Connection(models.Model):
         indexes = [
             models.Index(fields=["patient", "-created_at", "-id"], name="patients_connection_newest"),
             models.Index(fields=["flow_id"], name="patients_connection_by_flow"),
+            # Staff look for what went wrong; most rows did not.
+            models.Index(fields=["status", "-id"], condition=~Q(status="active"), name="patients_connection_by_status"),
+            models.Index(
+                fields=["failure_code", "-id"],
+                condition=Q(failure_code__isnull=False),
+                name="patients_connection_by_failure",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -21,9 +21,7 @@ def create_patient(
     metadata: dict[str, Any] | None = None,
 ) -> Patient:
     """A new patient. Raises Conflict if the workspace has one of this reference."""
-    patient = Patient(
-        organization=organization, reference=reference, email=email, name=name, metadata=metadata or {}
-    )
+    patient = Patient(organization=organization, reference=reference, email=email, name=name, metadata=metadata or {})
     if not _inserted(patient):
         raise Conflict(
             "There is a patient with this id already.", code="external_id_already_exists", param="patient_id"

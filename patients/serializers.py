@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from rest_framework import serializers
-
 from common.fields import LineField, MetadataField, StrictEmailField, StrictSerializer, TextField, TimestampField
 from common.pagination import PageQuery
 from patients.models import Connection, Patient

@@ -4,10 +4,10 @@ from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.api import ApiView
 from common.errors import PATIENT_CODES, NotFound
 from common.fields import parse, parse_query
 from common.pagination import page_of
+from organizations.api import ApiView
 from organizations.models import Organization
 from patients.models import Patient
 from patients.operations import create_patient
@@ -20,20 +20,19 @@ class Patients(ApiView):
 
     def get(self, request: Request) -> Response:
         query = parse_query(PatientListQuery, request.query_params).validated_data
-        organization: Organization = request.auth.organization
         page = page_of(
-            filtered(organization, query),
+            filtered(self.organization, query),
             order_by=("-created_at", "-id"),
             limit=query["limit"],
             starting_after=query.get("starting_after"),
-            list_name=f"patients:{organization.id}:{query.get('patient_id')!r}:{query.get('email')!r}",
+            list_name=f"patients:{self.organization.id}:{query.get('patient_id')!r}:{query.get('email')!r}",
             render=patient_out,
         )
         return Response(page)
 
     def post(self, request: Request) -> Response:
         form = parse(NewPatient, request.data)
-        patient = create_patient(organization=request.auth.organization, **form.validated_data)
+        patient = create_patient(organization=self.organization, **form.validated_data)
         return Response(patient_out(patient))
 
 
@@ -42,7 +41,7 @@ class PatientDetail(ApiView):
     error_codes = PATIENT_CODES
 
     def get(self, request: Request, reference: str) -> Response:
-        return Response(patient_detail_out(find_patient(request.auth.organization, reference)))
+        return Response(patient_detail_out(find_patient(self.organization, reference)))
 
 
 def find_patient(organization: Organization, reference: str) -> Patient:

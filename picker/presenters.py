@@ -135,3 +135,10 @@ def return_label(flow: PatientFlow) -> str:
 
 def minutes_left(flow: PatientFlow, now: datetime) -> int:
     return max(1, round((flow.expires_at - now).total_seconds() / 60))
+
+
+def closes_in(flow: PatientFlow, now: datetime) -> str:
+    """How long the link still works: "25 minutes", "1 minute", "3 hours"."""
+    minutes = minutes_left(flow, now)
+    number, unit = (minutes, "minute") if minutes <= 90 else (round(minutes / 60), "hour")
+    return f"{number} {unit}" + ("" if number == 1 else "s")

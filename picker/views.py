@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirectBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -32,7 +31,6 @@ from sources.models import ClientRegistration, Source
 from sources.search import search
 
 MAX_RESULTS = 30
-P = ParamSpec("P")
 
 
 class SeeOther(HttpResponseRedirectBase):
@@ -45,32 +43,27 @@ class SeeOther(HttpResponseRedirectBase):
         return [self["Location"].split(":", 1)[0]]
 
 
-def on_link(
-    view: Callable[Concatenate[HttpRequest, PatientFlow, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
+def on_link(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Give the view the flow of the link's token; answer for it where there is none."""
 
     @wraps(view)
-    def found(request: HttpRequest, token: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def found(request: HttpRequest, token: str) -> HttpResponse:
         flow = PatientFlow.objects.with_token(token)
         if flow is None:
             return problem_page(request, UNKNOWN_LINK)
-        response = view(request, flow, *args, **kwargs)
+        response = view(request, flow)
         allow_framing(response, flow.organization)
         return response
 
     return found
 
 
-def while_open(
-    view: Callable[Concatenate[HttpRequest, PatientFlow, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, PatientFlow, P], HttpResponse]:
+def while_open(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """Closed links never start anything: they answer with their own page."""
 
     @wraps(view)
-    def opened(request: HttpRequest, flow: PatientFlow, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        closed = closed_page(request, flow)
-        return closed or view(request, flow, *args, **kwargs)
+    def opened(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
+        return closed_page(request, flow) or view(request, flow)
 
     return opened
 
@@ -91,7 +84,7 @@ def closed_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse | None:
 def choose(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     if flow.source is not None:
         return sign_in(request, flow, flow.source)
-    form = SearchForm(request.GET or None)
+    form = SearchForm(request.GET or None, label_suffix="")
     query = form.cleaned_data["q"] if form.is_bound and form.is_valid() else ""
     hits = search(query, organization=flow.organization, limit=MAX_RESULTS + 1, offered_only=True) if query else []
     context = {
@@ -105,9 +98,11 @@ def choose(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     }
     if "fragment" in request.GET:
         return render(request, "picker/results.html", context)
+    now = timezone.now()
     context |= {
         "recommended": [presenters.place(flow, source) for source in recommended_sources(flow)],
-        "minutes_left": presenters.minutes_left(flow, timezone.now()),
+        "minutes_left": presenters.minutes_left(flow, now),
+        "closes_in": presenters.closes_in(flow, now),
     }
     response = render(request, "picker/choose.html", context)
     remember_browser(request, response)
@@ -210,7 +205,7 @@ def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     if flow.status == FlowStatus.COMPLETE or not latest:
         return closed_page(request, flow) or SeeOther(presenters.link_path(flow))
     if any(authorization.is_pending for authorization in latest.values()):
-        return render(request, "picker/waiting.html", {"flow": flow, "organization": flow.organization})
+        return waiting_page(request, flow)
     results = [presenters.result(flow, authorization) for authorization in reversed(latest.values())]
     context = {
         "flow": flow,
@@ -225,6 +220,12 @@ def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     response = render(request, "picker/done.html", context)
     allow_leaving_for_app(response, flow)
     return response
+
+
+def waiting_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
+    """Another request of this browser is exchanging the code at this moment."""
+    context = {"organization": flow.organization, "done_path": presenters.link_path(flow, "done")}
+    return render(request, "picker/waiting.html", context)
 
 
 @require_POST

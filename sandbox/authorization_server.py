@@ -81,6 +81,8 @@ class PortalValidator(OAuth2Validator):  # type: ignore[misc]  # the toolkit has
     def validate_code(
         self, client_id: str, code: str, client: Application, request: Request, *args: Any, **kwargs: Any
     ) -> bool:
+        if "\x00" in code:  # PostgreSQL would not even compare it
+            return False
         if super().validate_code(client_id, code, client, request, *args, **kwargs):
             return True
         # Whoever brings a code that was used before may have stolen it (RFC 6749 4.1.2).

@@ -18,7 +18,7 @@ _AUTH_METHODS = {
 def smart_configuration(system: HealthSystem) -> dict[str, Any]:
     """SMART App Launch 2.2, 2.1.11. `issuer` is the one of RFC 8414; there is no OpenID provider."""
     client = "client-public" if system.auth_method is AuthMethod.NONE else "client-confidential-symmetric"
-    document = {
+    document: dict[str, Any] = {
         "issuer": system.issuer,
         "authorization_endpoint": system.url("authorize"),
         "token_endpoint": system.url("token"),

@@ -74,7 +74,7 @@ PORTAL_USERS = (
     PortalUser("maria", "An ordinary adult: about 60 records.", (MARIA,)),
     PortalUser("noah", "A small record: 8 resources.", (NOAH,)),
     PortalUser("walter", "A very large record: about 3,500 resources.", (WALTER,)),
-    PortalUser("grace", "A parent: chooses between her own records and her son Leo's.", (GRACE, LEO)),
+    PortalUser("grace", "A parent: chooses between her own records and her son Leo’s.", (GRACE, LEO)),
     PortalUser(
         "oscar",
         "The portal fails after he allows the app (server_error).",

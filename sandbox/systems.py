@@ -85,6 +85,10 @@ class HealthSystem:
         return self.path("home")
 
     @property
+    def sign_in_path(self) -> str:
+        return self.path("sign-in")
+
+    @property
     def fhir_base_url(self) -> str:
         return f"{settings.BASE_URL}{self.home_path}fhir"
 

@@ -10,7 +10,7 @@ from typing import Any
 from sources.listing import Refusal, UnreadableDirectoryError
 
 # What names the same resource in every Bundle; `urn:uuid:411` does not, nor does `Organization/1`.
-_GLOBAL = re.compile(r"https?://.+|urn:oid:.+|urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+_GLOBAL = re.compile(r"https?://.+|urn:oid:.+|urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 Json = dict[str, Any]
 

@@ -75,6 +75,12 @@ class Facility(models.Model):
     state = models.CharField(max_length=100, blank=True)
     postal_code = models.CharField(max_length=20, blank=True)
     country = models.CharField(max_length=100, blank=True)
+    places = ArrayField(
+        models.CharField(max_length=202),
+        default=list,
+        blank=True,
+        help_text="Towns or states of a brand that has several addresses; such a brand has no address here.",
+    )
     website = models.CharField(max_length=300, blank=True, help_text="Host name, without www.")
     phone = models.CharField(max_length=50, blank=True)
     directory_key = models.CharField(
@@ -113,9 +119,12 @@ class ClientRegistrationQuerySet(models.QuerySet["ClientRegistration"]):
     def best_for(self, source: Source, organization: Organization) -> "ClientRegistration | None":
         """The registration that signs patients in: the workspace's own before the installation's,
         the source's before its vendor's."""
+        known_as = Q(source=source)
+        if source.type:  # without one, vendor=None would match every other source's own registration
+            known_as |= Q(vendor=source.type)
         return (
             self.usable_by(organization)
-            .filter(Q(source=source) | Q(vendor=source.type))
+            .filter(known_as)
             .order_by(F("organization").asc(nulls_last=True), F("source").asc(nulls_last=True))
             .first()
         )
@@ -141,7 +150,7 @@ class ClientRegistration(models.Model):
     client_id = models.CharField(max_length=300)
     auth_method = models.CharField(max_length=20, choices=AuthMethod, default=AuthMethod.NONE)
     client_secret = EncryptedTextField(blank=True, default="")
-    private_key = EncryptedTextField(blank=True, default="", help_text="PEM; its public half is in /.well-known/jwks.json.")
+    private_key = EncryptedTextField(blank=True, default="", help_text="PEM. Its public half is published.")
     key_id = models.CharField(max_length=64, blank=True, editable=False)
     scopes = models.TextField(blank=True, help_text="Space separated. Empty: what the portal supports of the default.")
     is_ready = models.BooleanField(default=True, help_text="Off: its sources are not offered to patients.")

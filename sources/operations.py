@@ -39,10 +39,7 @@ def add_source(
     Raises django's ValidationError for a URL that a source of this environment may not have, and for
     a registration that lacks its secret.
     """
-    try:
-        base_url = normalized(fhir_base_url)
-    except ValueError as error:
-        raise ValidationError({"fhir_base_url": str(error)}) from error
+    base_url = checked_base_url(fhir_base_url, environment)
     source = Source(
         id=source_id(base_url),
         name=name,
@@ -53,26 +50,43 @@ def add_source(
         organization=organization,
     )
     source.clean_fields()
-    try:
-        check_url(base_url, source.reach)
-    except AddressRefused as error:
-        raise ValidationError({"fhir_base_url": f"{error} A {environment} source cannot be there."}) from error
     with transaction.atomic():
         return _save(source, client)
+
+
+def checked_base_url(fhir_base_url: str, environment: str) -> str:
+    """The normalised URL. Raises django's ValidationError for one that a source of this environment may not have."""
+    try:
+        base_url = normalized(fhir_base_url)
+        check_url(base_url, Source(environment=environment).reach)
+    except AddressRefused as error:
+        raise ValidationError({"fhir_base_url": f"{error} A {environment} source cannot be there."}) from error
+    except ValueError as error:
+        raise ValidationError({"fhir_base_url": str(error)}) from error
+    return base_url
 
 
 def _save(source: Source, client: NewClient | None) -> Source:
     existing = Source.objects.filter(pk=source.pk).first()
     if existing is not None:
-        source.created_at = existing.created_at
+        source.created_at, source.logo_url = existing.created_at, existing.logo_url
+        source.type = source.type or existing.type
+        source.portal_url = source.portal_url or existing.portal_url
     source.save(force_insert=existing is None)
-    key = hashlib.sha256(f"source:{source.id}".encode()).hexdigest()
-    facility, _ = Facility.objects.update_or_create(directory_key=key, defaults={"name": source.name})
-    facility.sources.set([source])
+    _save_facility(source)
     if client is not None:
         register_client(source=source, client=client)
     Catalogue.changed()
     return source
+
+
+def _save_facility(source: Source) -> None:
+    """What patients find the source by: what directories list for it, else a facility of its own name."""
+    key = hashlib.sha256(f"source:{source.id}".encode()).hexdigest()
+    if source.facilities.exclude(directory_key=key).exists():
+        return
+    facility, _ = Facility.objects.update_or_create(directory_key=key, defaults={"name": source.name})
+    facility.sources.set([source])
 
 
 def register_client(*, source: Source, client: NewClient) -> ClientRegistration:

@@ -1,34 +1,49 @@
 """What every test gets: settings of its own, PostgreSQL, and no network but loopback."""
 
-import os
 import tempfile
 from pathlib import Path
 
-# Before Django reads its settings: nothing of the developer's own installation takes part.
-VAR_DIR = Path(os.environ.get("TEST_VAR_DIR", Path(__file__).parent.parent / "var" / "test")).resolve()
-os.environ.pop("DATABASE_URL", None) if not os.environ.get("TEST_DATABASE_URL") else os.environ.update(
-    DATABASE_URL=os.environ["TEST_DATABASE_URL"]
-)
-os.environ.update(
-    VAR_DIR=str(VAR_DIR),
-    SANDBOX="true",
-    BASE_URL="http://testserver",
-    ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
-    LOG_LEVEL="INFO",
-)
+import pytest
+from django.core.cache import cache
 
-import pytest  # noqa: E402
+from organizations.models import Organization
+from organizations.operations import create_api_key, create_organization
+from tests.api_client import Api
 
 
 @pytest.fixture(autouse=True)
-def _own_search_index(settings: object) -> None:
-    settings.SEARCH_INDEX_DIR = Path(tempfile.mkdtemp(prefix="search-"))  # type: ignore[attr-defined]
+def _fresh_surroundings(settings):
+    """No test sees another's search index or discovery cache."""
+    settings.SEARCH_INDEX_DIR = Path(tempfile.mkdtemp(prefix="search-"))
+    cache.clear()
 
 
-@pytest.fixture(autouse=True)
-def _plain_static_files(settings: object) -> None:
-    """Templates name static files without a manifest, so that tests need no collectstatic."""
-    settings.STORAGES = {  # type: ignore[attr-defined]
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    }
+@pytest.fixture
+def organization(db) -> Organization:
+    """A sandbox workspace."""
+    return create_organization(name="Bluebird Health", environment="sandbox")
+
+
+@pytest.fixture
+def other_organization(db) -> Organization:
+    return create_organization(name="Other Health", environment="sandbox")
+
+
+@pytest.fixture
+def production_organization(db) -> Organization:
+    return create_organization(name="Real Health", environment="production")
+
+
+@pytest.fixture
+def api(organization) -> Api:
+    """The workspace's server, with a key that may do everything."""
+    return api_of(organization)
+
+
+@pytest.fixture
+def api_of_other(other_organization) -> Api:
+    return api_of(other_organization)
+
+
+def api_of(organization: Organization, **key) -> Api:
+    return Api(create_api_key(organization=organization, name="test", **key)[1])

@@ -5,12 +5,11 @@ system drops that lock when a process ends, however it ends, so a killed process
 server up for ever: whoever leaves last, and finds nobody else holding the lock, stops it.
 """
 
-import atexit
 import os
 import subprocess
 import threading
 import warnings
-from collections.abc import Callable
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,8 @@ NO_BUILD = (
     "There is no embedded PostgreSQL for this platform: set DATABASE_URL to a PostgreSQL server, "
     "for example postgresql://user:password@localhost/medblocks_connect."
 )
+
+LAST = -1000
 
 _guard = threading.Lock()
 _joined: dict[tuple[int, Path], str] = {}
@@ -49,7 +50,8 @@ def _join(data_dir: Path, database: str | None) -> str:
         members.acquire_read_lock()
         if database:
             _create_if_missing(host, database)
-    atexit.register(_leave, os.getpid(), data_dir, members)
+    # Unlike atexit, this also runs at the end of multiprocessing's children, such as a web server's workers.
+    Finalize(None, _leave, args=(os.getpid(), data_dir, members), exitpriority=LAST)
     return host
 
 
@@ -80,7 +82,7 @@ def _start(data_dir: Path) -> str:
     return str(socket_dir)
 
 
-def _package() -> Callable[..., Any]:
+def _package() -> Any:
     """The package's `get_server`. Raises ImproperlyConfigured where it has no build."""
     try:
         with warnings.catch_warnings():

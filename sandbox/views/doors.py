@@ -15,7 +15,7 @@ FHIR_JSON = "application/fhir+json"
 
 def for_system(
     view: Callable[Concatenate[HttpRequest, HealthSystem, P], HttpResponse],
-) -> Callable[Concatenate[HttpRequest, str, P], HttpResponse]:
+) -> Callable[..., HttpResponse]:
     """Give the view the system that the address names; 404 if there is none of that name."""
 
     @wraps(view)
@@ -28,7 +28,7 @@ def for_system(
     return found
 
 
-def fhir(
+def answers_fhir(
     view: Callable[Concatenate[HttpRequest, HealthSystem, P], dict[str, Any]],
 ) -> Callable[Concatenate[HttpRequest, HealthSystem, P], HttpResponse]:
     """Answer with the resource that the view returns, or with the OperationOutcome of the error it raises."""

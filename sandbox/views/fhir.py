@@ -15,7 +15,7 @@ from sandbox.fhir.errors import Forbidden, NotFound
 from sandbox.fhir.search import parse
 from sandbox.synthetic.chart import Chart
 from sandbox.systems import HealthSystem
-from sandbox.views.doors import fhir, for_system
+from sandbox.views.doors import answers_fhir, for_system
 
 
 @require_safe
@@ -26,14 +26,14 @@ def configuration(request: HttpRequest, system: HealthSystem) -> HttpResponse:
 
 @csrf_exempt
 @for_system
-@fhir
+@answers_fhir
 def metadata(request: HttpRequest, system: HealthSystem) -> dict[str, Any]:
     return capability_statement(system)
 
 
 @csrf_exempt
 @for_system
-@fhir
+@answers_fhir
 def read(request: HttpRequest, system: HealthSystem, resource_type: str, resource_id: str) -> dict[str, Any]:
     chart = _access(request, system, resource_type).chart_for(resource_type, scopes.READ)
     resource = chart.find(resource_type, resource_id)
@@ -44,7 +44,7 @@ def read(request: HttpRequest, system: HealthSystem, resource_type: str, resourc
 
 @csrf_exempt
 @for_system
-@fhir
+@answers_fhir
 def search(request: HttpRequest, system: HealthSystem, resource_type: str) -> dict[str, Any]:
     chart = _access(request, system, resource_type).chart_for(resource_type, scopes.SEARCH)
     return searchset(system, _page(request, system, resource_type, chart), chart.of_type(resource_type))
@@ -52,7 +52,7 @@ def search(request: HttpRequest, system: HealthSystem, resource_type: str) -> di
 
 @csrf_exempt
 @for_system
-@fhir
+@answers_fhir
 def unknown(request: HttpRequest, system: HealthSystem, path: str = "") -> dict[str, Any]:
     raise NotFound("This server reads by /<Type>/<id> and searches by /<Type>.")
 
@@ -66,9 +66,7 @@ def _access(request: HttpRequest, system: HealthSystem, resource_type: str) -> A
 
 def _page(request: HttpRequest, system: HealthSystem, resource_type: str, chart: Chart) -> Page:
     if PAGE_PARAMETER in request.GET:
-        return read_token(
-            system, request.GET[PAGE_PARAMETER], resource_type=resource_type, patient_id=chart.patient_id
-        )
+        return read_token(system, request.GET[PAGE_PARAMETER], resource_type=resource_type, patient_id=chart.patient_id)
     query = parse(resource_type, [(name, value) for name, values in request.GET.lists() for value in values])
     if query.patients - {chart.patient_id}:
         raise Forbidden("This token is for another patient.")

@@ -1,0 +1,48 @@
+# Two commands do everything: `make demo` and `make test`. The others are parts of them, or long runs.
+
+PORT ?= 8000
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo demo-reset test lint types migrations-check tests chromium format
+
+demo: export SANDBOX = true
+demo: export BASE_URL = http://localhost:$(PORT)
+demo: export ALLOWED_HOSTS = localhost,127.0.0.1
+demo: .venv/.runtime
+	@$(BIN)/python manage.py demo
+
+demo-reset:
+	@$(PYTHON) medblocks_connect/reset.py
+
+test: lint types migrations-check tests
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.dev
+	$(BIN)/mypy .
+
+migrations-check: .venv/.dev
+	SANDBOX=true VAR_DIR=var/test $(BIN)/python manage.py makemigrations --check --dry-run
+
+tests: .venv/.dev chromium
+	$(BIN)/python -m pytest
+
+format: .venv/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+chromium: .venv/.dev
+	@$(BIN)/python tests/browser/chromium.py
+
+.venv/.runtime: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.dev: requirements.txt requirements-dev.txt .venv/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,61 @@
+"""Forms of the staff's admin for workspaces and keys. Which fields a page has, the admin says."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminFileFieldWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from organizations import branding
+from organizations.models import ApiKey, Organization
+from organizations.scopes import ALL_SCOPES
+
+
+class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in its stubs
+    new_logo = forms.FileField(
+        required=False,
+        widget=UnfoldAdminFileFieldWidget,
+        help_text=f"PNG, JPEG or WebP of at most {branding.MAX_LOGO_BYTES // 1024} KB.",
+    )
+    remove_logo = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget)
+
+    class Meta:
+        model = Organization
+        fields: ClassVar[list[str]] = []
+
+    def clean_new_logo(self) -> bytes:
+        upload = self.cleaned_data["new_logo"]
+        if upload is None:
+            return b""
+        content: bytes = upload.read(branding.MAX_LOGO_BYTES + 1)
+        branding.logo_type(content)
+        return content
+
+    def save(self, commit: bool = True) -> Organization:
+        if self.cleaned_data.get("new_logo"):
+            self.instance.logo = self.cleaned_data["new_logo"]
+        elif self.cleaned_data.get("remove_logo"):
+            self.instance.logo = b""
+        organization: Organization = super().save(commit)
+        return organization
+
+
+class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in its stubs
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in ALL_SCOPES],
+        initial=ALL_SCOPES,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+        error_messages={"required": "Choose at least one scope: a key without any can do nothing."},
+    )
+
+    class Meta:
+        model = ApiKey
+        fields: ClassVar[list[str]] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "expires_at" in self.fields:
+            self.fields["expires_at"].help_text = "In UTC. Empty: the key does not expire."

@@ -1,0 +1,150 @@
+"""Patients and their connections, as staff see them. What a connection's tokens are is never loaded here."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+
+from common.admin import ReadOnlyAdmin, ulid_in
+from common.admin_filters import PeriodFilter
+from common.admin_html import badge, joined, link, when
+from patients.failures import STAFF_WORDS
+from patients.models import Connection, ConnectionStatus, Patient
+
+MAX_FOUND = 100
+SHOWN_CONNECTIONS = 50
+STATUS_TONES = {
+    ConnectionStatus.ACTIVE: "success",
+    ConnectionStatus.FAILED: "danger",
+    ConnectionStatus.EXPIRED: "warning",
+    ConnectionStatus.REFRESH_FAILED: "danger",
+    ConnectionStatus.DISCONNECTED: "info",
+}
+
+
+def patients_called(term: str) -> list[str]:
+    """The ids of the patients whose reference or email begins so, in all workspaces. At most a hundred."""
+    found = Patient.objects.filter(Q(reference__startswith=term) | Q(email__istartswith=term))
+    return list(found.values_list("pk", flat=True)[:MAX_FOUND])
+
+
+def connections_for_staff() -> QuerySet[Connection]:
+    """Connections with facts about their tokens in place of the tokens."""
+    return (
+        Connection.objects.defer("access_token", "refresh_token")
+        .annotate(
+            has_access_token=Q(access_token__isnull=False),
+            has_refresh_token=Q(refresh_token__isnull=False),
+        )
+        .select_related("patient", "source")
+    )
+
+
+def status_badge(connection: Connection) -> SafeString:
+    return badge(STATUS_TONES[ConnectionStatus(connection.status)], connection.get_status_display())
+
+
+@admin.register(Patient)
+class PatientAdmin(ReadOnlyAdmin):
+    never_loaded: ClassVar[tuple[str, ...]] = ("organization__logo",)
+    list_display: ClassVar[list[Any]] = ["reference", "name", "email", "organization", "created"]
+    list_filter: ClassVar[list[Any]] = [("organization", AutocompleteSelectFilter), ("created_at", PeriodFilter)]
+    list_select_related: ClassVar[list[str]] = ["organization"]
+    sortable_by: ClassVar[list[str]] = ["created"]
+    search_help_text = "The beginning of the app's patient id or of the email, or our own id"
+    change_form_outer_after_template = "admin/patients/patient/journey.html"
+    fieldsets: ClassVar[list[Any]] = [
+        (None, {"fields": [("reference", "organization"), ("name", "email"), ("created", "updated"), "metadata"]})
+    ]
+    created = when("created_at", "Created", ordering="pk")
+    updated = when("updated_at", "Updated")
+
+    def matching(self, term: str) -> Q:
+        return Q(reference__startswith=term) | Q(email__istartswith=term) | Q(pk=ulid_in(term) or "")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        newest = connections_for_staff().filter(patient_id=object_id).order_by("-created_at", "-id")
+        shown = [
+            {"row": row, "status": status_badge(row), "failure": STAFF_WORDS.get(row.failure_code or "", "")}
+            for row in newest[:SHOWN_CONNECTIONS]
+        ]
+        response: HttpResponse = super().change_view(request, object_id, form_url, {"connections": shown})
+        return response
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnlyAdmin):
+    list_select_related: ClassVar[list[str]] = ["patient", "source"]
+    list_display: ClassVar[list[Any]] = ["public_id", "patient", "source", "state", "failure", "created"]
+    list_filter: ClassVar[list[Any]] = [
+        ("status", ChoicesDropdownFilter),
+        ("failure_code", ChoicesDropdownFilter),
+        ("source", AutocompleteSelectFilter),
+        ("created_at", PeriodFilter),
+    ]
+    sortable_by: ClassVar[list[str]] = ["created"]
+    search_help_text = "conn_… or a flow's id, a source's id, the beginning of a patient id or email"
+    fieldsets: ClassVar[list[Any]] = [
+        (None, {"fields": ["public_id", ("state", "failure"), ("patient", "source"), "flow_page"]}),
+        (
+            "Access",
+            {
+                "fields": [
+                    ("access", "refresh"),
+                    ("access_expires", "consent_expires"),
+                    ("connected", "failed"),
+                    ("fhir_patient_id", "scopes_granted"),
+                    ("created", "updated"),
+                ]
+            },
+        ),
+    ]
+    created = when("created_at", "Created", ordering="pk")
+    updated = when("updated_at", "Updated")
+    access_expires = when("access_expires_at", "Access until")
+    consent_expires = when("consent_expires_at", "Consent until")
+    connected = when("connected_at", "Patient last signed in")
+    failed = when("failure_at", "Failed")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        return connections_for_staff()
+
+    def matching(self, term: str) -> Q:
+        ulid = ulid_in(term)
+        if ulid is not None:
+            return Q(pk=ulid) | Q(flow_id=ulid) | Q(patient_id=ulid)
+        return Q(patient_id__in=patients_called(term)) | Q(source_id=term.lower())
+
+    @admin.display(description="Connection")
+    def public_id(self, connection: Connection) -> str:
+        return f"conn_{connection.pk}"
+
+    @admin.display(description="Status")
+    def state(self, connection: Connection) -> SafeString:
+        return status_badge(connection)
+
+    @admin.display(description="What went wrong")
+    def failure(self, connection: Connection) -> str:
+        return STAFF_WORDS.get(connection.failure_code or "", connection.failure_code or "–")
+
+    @admin.display(description="Flow that made or renewed it")
+    def flow_page(self, connection: Connection) -> SafeString:
+        return link(reverse("admin:flows_patientflow_change", args=[connection.flow_id]), connection.flow_id)
+
+    @admin.display(description="Has access token", boolean=True)
+    def access(self, connection: Model) -> bool:
+        return bool(getattr(connection, "has_access_token", False))
+
+    @admin.display(description="Has refresh token", boolean=True)
+    def refresh(self, connection: Model) -> bool:
+        return bool(getattr(connection, "has_refresh_token", False))
+
+    @admin.display(description="Scopes granted")
+    def scopes_granted(self, connection: Connection) -> str:
+        return joined(connection.scopes)

@@ -1,0 +1,8 @@
+from django.urls import path
+
+from sources.views import SourceDetail, Sources
+
+urlpatterns = [
+    path("connections", Sources.as_view()),
+    path("connections/<path:reference>", SourceDetail.as_view()),
+]

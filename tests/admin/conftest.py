@@ -1,0 +1,31 @@
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from tests.admin.world import World, build
+
+READ_ONLY = ["patients", "flows", "procrastinate"]
+
+
+@pytest.fixture
+def world(organization) -> World:
+    return build(organization)
+
+
+@pytest.fixture
+def staff(db) -> Client:
+    """A signed-in superuser's browser."""
+    client = Client()
+    client.force_login(User.objects.create_superuser("boss", "boss@example.org", "correct horse battery"))
+    return client
+
+
+def models() -> list:
+    """Every model in the admin."""
+    return sorted(admin.site._registry, key=lambda model: model._meta.label)
+
+
+def address(model, page: str, *args) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)

@@ -1,0 +1,188 @@
+"""Rows of every model that the admin shows, with secrets that no page may have."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.utils import timezone
+from procrastinate.contrib.django import app as procrastinate
+
+from common.ids import new_ulid
+from flows import links
+from flows.models import Authorization, AuthorizationEvent, EventKind, Outcome, PatientFlow
+from organizations.models import ApiKey, Organization
+from organizations.operations import create_api_key
+from patients.models import Connection, ConnectionStatus, Patient
+from sources.keys import new_private_key
+from sources.models import ClientRegistration, Facility, Source
+from sources.operations import NewClient, add_source
+
+HOSTILE = "<script>alert('portal')</script>\"'><img src=x onerror=alert(1)>"
+REQUEST_ID = "0b6f1d0e-3c4f-4f6a-9d1c-5f2d7a1e8b90"
+
+
+@dataclass
+class World:
+    """One of everything; `secrets` is what must stay out of every page."""
+
+    organization: Organization
+    key: ApiKey
+    source: Source
+    registration: ClientRegistration
+    patient: Patient
+    connection: Connection
+    failed: Connection
+    flow: PatientFlow
+    authorization: Authorization
+    event: AuthorizationEvent
+    secrets: list[str] = field(default_factory=list)
+
+
+def build(organization: Organization) -> World:
+    secret_key = new_private_key()
+    source = add_source(
+        name="Riverside Hospital",
+        fhir_base_url="https://fhir.riverside.example/r4",
+        environment="sandbox",
+        type="epic",
+        client=NewClient(client_id="app-1", auth_method="private_key_jwt", private_key=secret_key),
+    )
+    registration = ClientRegistration.objects.get(source=source)
+    registration.client_secret = "client-secret-5e1f"
+    registration.save()
+    key, secret = create_api_key(organization=organization, name="backend")
+    patient = Patient.objects.create(
+        organization=organization, reference="patient-1", email="Ada@example.org", name="Ada L", metadata={"team": "x"}
+    )
+    flow = new_flow(patient)
+    connection, failed = new_connections(patient, source, flow)
+    authorization = new_sign_in(flow, source, registration, failed)
+    waiting = Authorization.objects.create(
+        flow=flow,
+        source=source,
+        registration=registration,
+        state_digest="state-digest-waiting-77",
+        browser_digest="browser-digest-77",
+        verifier="pkce-verifier-77",
+        expires_at=timezone.now() + timedelta(minutes=15),
+    )
+    procrastinate.configure_task("tests.nothing", allow_unknown=True).defer(timestamp=1)
+    pem_body = secret_key.splitlines()[3]
+    return World(
+        organization=organization,
+        key=key,
+        source=source,
+        registration=registration,
+        patient=patient,
+        connection=connection,
+        failed=failed,
+        flow=flow,
+        authorization=authorization,
+        event=authorization.events.last(),
+        secrets=[
+            "client-secret-5e1f",
+            "BEGIN PRIVATE KEY",
+            pem_body,
+            secret,
+            key.digest,
+            "access-token-9a",
+            "refresh-token-9b",
+            flow.link_digest,
+            links.token_for(flow.id),
+            authorization.state_digest,
+            authorization.browser_digest,
+            waiting.state_digest,
+            waiting.browser_digest,
+            waiting.verifier,
+        ],
+    )
+
+
+def new_flow(patient: Patient) -> PatientFlow:
+    flow_id = new_ulid()
+    return PatientFlow.objects.create(
+        id=flow_id,
+        organization=patient.organization,
+        patient=patient,
+        dialect_name="session",
+        return_url="https://app.example/back",
+        link_digest=links.digest(links.token_for(flow_id)),
+        expires_at=timezone.now() + timedelta(minutes=30),
+    )
+
+
+def new_connections(patient: Patient, source: Source, flow: PatientFlow) -> tuple[Connection, Connection]:
+    """One that works and one that failed."""
+    now = timezone.now()
+    works = Connection.objects.create(
+        patient=patient,
+        source=source,
+        flow_id=flow.id,
+        status=ConnectionStatus.ACTIVE,
+        scopes=["patient/*.read"],
+        access_token="access-token-9a",
+        refresh_token="refresh-token-9b",
+        access_expires_at=now + timedelta(hours=1),
+        fhir_patient_id="fhir-1",
+        connected_at=now,
+    )
+    failed = Connection.objects.create(
+        patient=patient,
+        source=source,
+        flow_id=flow.id,
+        status=ConnectionStatus.FAILED,
+        failure_code="token_exchange_failed",
+        failure_at=now,
+    )
+    return works, failed
+
+
+def new_sign_in(
+    flow: PatientFlow, source: Source, registration: ClientRegistration, connection: Connection
+) -> Authorization:
+    """A sign-in that failed, with the portal's hostile words in its trail."""
+    now = timezone.now()
+    authorization = Authorization.objects.create(
+        flow=flow,
+        source=source,
+        registration=registration,
+        connection=connection,
+        state_digest=f"state-digest-{new_ulid()}",
+        browser_digest="browser-digest-41",
+        asked_scopes=["openid", "patient/*.read"],
+        token_endpoint="https://auth.riverside.example/token",
+        outcome=Outcome.TOKEN_EXCHANGE_FAILED,
+        expires_at=now + timedelta(minutes=15),
+        redeemed_at=now,
+        finished_at=now,
+    )
+    for seconds, kind in enumerate([EventKind.STARTED, EventKind.REDIRECTED, EventKind.RETURNED, EventKind.FAILED]):
+        failed = kind == EventKind.FAILED
+        authorization.events.create(
+            kind=kind,
+            at=now + timedelta(seconds=seconds),
+            request_id=REQUEST_ID,
+            code=Outcome.TOKEN_EXCHANGE_FAILED if failed else "",
+            portal_code="invalid_grant" if failed else "",
+            portal_description=HOSTILE if failed else "",
+        )
+    return authorization
+
+
+def grow(world: World, rows: int) -> None:
+    """So many more of everything that a list shows."""
+    for number in range(rows):
+        create_api_key(organization=world.organization, name=f"key {number}")
+        source = add_source(
+            name=f"Clinic {number}",
+            fhir_base_url=f"https://fhir.example/{number}",
+            environment="sandbox",
+            organization=world.organization,
+            client=NewClient(client_id=f"app {number}"),
+        )
+        brand = Facility.objects.create(name=f"Brand {number}", directory_key=f"brand {number}")
+        Facility.objects.filter(sources=source).update(brand=brand)
+        patient = Patient.objects.create(organization=world.organization, reference=f"grown-{number}")
+        flow = new_flow(patient)
+        _, failed = new_connections(patient, source, flow)
+        new_sign_in(flow, source, world.registration, failed)
+        procrastinate.configure_task("tests.nothing", allow_unknown=True).defer(timestamp=number)
