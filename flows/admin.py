@@ -16,6 +16,9 @@ from common.admin_html import badge, joined, link, when
 from flows.models import Authorization, AuthorizationEvent, FlowStatus, Outcome, PatientFlow
 from flows.sign_in_trail import NEVER_LOADED, NOT_FAILED, flow_badge, outcome_in_words, outcome_tone
 from patients.admin import patients_called
+from sources.base_urls import is_source_id
+
+MAX_FOUND = 1000
 
 
 class StatusFilter(DropdownFilter):  # type: ignore[misc]  # unfold has no types
@@ -148,7 +151,9 @@ class AuthorizationAdmin(ReadOnlyAdmin):
             return Q(pk=ulid) | Q(flow_id=ulid) | Q(connection_id=ulid)
         if request_id := request_id_in(term):
             return Q(pk__in=_events_of(request_id).values("authorization_id"))
-        return Q(flow_id__in=_flows_of(patients_called(term))) | Q(source_id=term.lower())
+        if is_source_id(term.lower()):
+            return Q(source_id=term.lower())
+        return Q(flow_id__in=_flows_of(patients_called(term)))
 
     @admin.display(description="Patient")
     def patient(self, authorization: Authorization) -> SafeString:
@@ -213,7 +218,8 @@ class AuthorizationEventAdmin(ReadOnlyAdmin):
     def matching(self, term: str) -> Q:
         ulid = ulid_in(term)
         if ulid is not None:
-            return Q(authorization_id=ulid) | Q(authorization__flow_id=ulid)
+            of_flow = Authorization.objects.filter(flow_id=ulid).values_list("pk", flat=True)
+            return Q(authorization_id__in=[ulid, *of_flow[:MAX_FOUND]])
         return Q(request_id=request_id_in(term) or "-")
 
     @admin.display(description="Sign-in")
@@ -226,5 +232,5 @@ def _events_of(request_id: str) -> QuerySet[AuthorizationEvent]:
     return AuthorizationEvent.objects.filter(request_id=request_id)
 
 
-def _flows_of(patients: list[str]) -> QuerySet[PatientFlow, Any]:
-    return PatientFlow.objects.filter(patient_id__in=patients).values("pk")
+def _flows_of(patients: list[str]) -> list[str]:
+    return list(PatientFlow.objects.filter(patient_id__in=patients).values_list("pk", flat=True)[:MAX_FOUND])

@@ -51,11 +51,11 @@ def validate_return_origin(value: str) -> None:
 def validate_frame_ancestor(value: str) -> None:
     """Raises ValidationError unless `value` is a web origin, https or on this machine."""
     try:
-        is_origin = origin_of(value) == value.lower()
         parts = urlsplit(value)
+        is_origin = parts.scheme in ("http", "https") and bool(parts.hostname) and origin_of(value) == value.lower()
     except ValueError:
         is_origin = False
-    if not is_origin or any(character in value for character in " ;,'\""):
+    if not is_origin or any(character in value for character in " ;,*'\""):
         raise ValidationError("Write an origin such as https://app.example, without a path.")
     if parts.scheme == "http" and not is_local(parts.hostname):
         raise ValidationError("An origin must be https, or http on localhost.")

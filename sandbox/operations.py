@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from django.contrib.auth.hashers import check_password
 from django.db import transaction
 from django.utils.crypto import salted_hmac
 from oauth2_provider.models import Application
@@ -49,17 +50,16 @@ def portal_users() -> list[PortalUser]:
 
 def _register_client(system: HealthSystem, redirect_uri: str) -> None:
     is_public = system.auth_method is AuthMethod.NONE
-    Application.objects.update_or_create(
-        client_id=system.client_id,
-        defaults={
-            "name": CLIENT_NAME,
-            "redirect_uris": redirect_uri,
-            "client_type": Application.CLIENT_PUBLIC if is_public else Application.CLIENT_CONFIDENTIAL,
-            "authorization_grant_type": Application.GRANT_AUTHORIZATION_CODE,
-            "client_secret": _client_secret(system),
-            "hash_client_secret": False,
-        },
-    )
+    secret = _client_secret(system)
+    known = Application.objects.filter(client_id=system.client_id).first()
+    application = known or Application(client_id=system.client_id)
+    application.name = CLIENT_NAME
+    application.redirect_uris = redirect_uri
+    application.client_type = Application.CLIENT_PUBLIC if is_public else Application.CLIENT_CONFIDENTIAL
+    application.authorization_grant_type = Application.GRANT_AUTHORIZATION_CODE
+    if known is None or not (is_public or check_password(secret, known.client_secret)):
+        application.client_secret = secret  # hashed when saved
+    application.save()
 
 
 def _client_secret(system: HealthSystem) -> str:

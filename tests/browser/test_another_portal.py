@@ -94,3 +94,28 @@ def test_the_browser_history_of_our_pages_holds_no_portal_answer(product, app, p
     assert ours
     assert not [url for url in ours if "code" in parse_qs(urlsplit(url).query)]
     assert all(re.search(r"/c/[0-9a-f]{32}", url) for url in ours)
+
+
+def test_the_sandbox_keeps_no_secret_in_clear_either(product, app, person):
+    """It shares the demo's database: a dump must not hold what the portals gave out."""
+    flow = product.post("/patient-flows", {"patient_id": "sandbox secrets", "return_url": app.url("/back")})
+    codes: list[str] = []
+    person.page.on("request", lambda request: codes.extend(parse_qs(urlsplit(request.url).query).get("code", [])))
+    person.open(f"{flow['url']}?q=riverside+general").follow("Riverside General Hospital").press("Continue to sign in")
+    person.sign_in_to_sandbox("noah").reads("You are connected")
+    stored = product.manage("shell", "-v0", "-c", PRINT_SECRETS).split()
+
+    assert len(codes) == 1
+    assert len(stored) >= 4  # an access and a refresh token, and the client secrets of two portals
+    for where, text in (("logs", product.logs()), ("database", product.database_dump())):
+        assert [value for value in [*codes, *stored] if value in text] == [], f"in the {where}"
+
+
+PRINT_SECRETS = """
+from patients.models import Connection
+from sources.models import ClientRegistration
+for connection in Connection.objects.filter(status="active", patient__reference="sandbox secrets"):
+    print(connection.access_token, connection.refresh_token)
+for registration in ClientRegistration.objects.exclude(client_secret=""):
+    print(registration.client_secret)
+"""

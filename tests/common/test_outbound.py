@@ -162,6 +162,13 @@ def test_proxies_and_netrc_of_the_environment_are_ignored(server, monkeypatch, t
 def test_no_other_module_makes_requests():
     from tests.layers import imports_of
 
-    allowed = {"common.outbound", "sources.token_endpoint", "medblocks_connect.supervisor", "medblocks_connect.demo"}
+    allowed = {
+        "common.outbound.errors",
+        "common.outbound.exchange",
+        "common.outbound.session",
+        "sources.token_endpoint",
+        "medblocks_connect.supervisor",
+        "medblocks_connect.demo",
+    }
     users = {module for module, imported in imports_of() if imported.split(".")[0] in {"requests", "urllib3", "httpx"}}
     assert {module for module in users if not module.startswith(("tests", "bench"))} <= allowed

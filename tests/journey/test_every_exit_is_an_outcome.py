@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from common import outbound
+from common.outbound import Limits, session
 from flows.models import Authorization, AuthorizationEvent
 from patients.models import Connection
 from tests.journey.conftest import registered
@@ -120,7 +120,7 @@ def test_a_token_endpoint_that_misbehaves(walk, fault, code):
 
 @pytest.mark.parametrize("fault", ["hang", "drip"])
 def test_a_token_endpoint_that_never_finishes_is_cut_off(walk, fault, monkeypatch):
-    monkeypatch.setattr(outbound, "STANDARD", outbound.Limits(seconds=1.0))
+    monkeypatch.setattr(session, "STANDARD", Limits(seconds=1.0))
 
     walk(Choices(token_fault=fault))
 

@@ -1,0 +1,31 @@
+"""All outbound HTTP. Everything out there is hostile: portals, directories, receivers.
+
+A `guarded` session
+- connects only to addresses that its reach allows, checked on the very address it connects to, so
+  that a name cannot resolve to something else a moment later (DNS rebinding);
+- gives every exchange one deadline for connecting, TLS, headers and body together, however slowly
+  the other side drips;
+- reads at most a fixed number of bytes, counted after decompression;
+- follows no redirect, uses no proxy and no netrc, and always verifies TLS.
+
+`errors.py` has what an exchange can end in, `reach.py` where it may go.
+"""
+
+from common.outbound.errors import AddressRefused, OutboundError, Redirected, TimedOut, TooLarge, Unreachable
+from common.outbound.reach import Reach, check_url, is_allowed
+from common.outbound.session import Limits, get, guard
+
+__all__ = [
+    "AddressRefused",
+    "Limits",
+    "OutboundError",
+    "Reach",
+    "Redirected",
+    "TimedOut",
+    "TooLarge",
+    "Unreachable",
+    "check_url",
+    "get",
+    "guard",
+    "is_allowed",
+]

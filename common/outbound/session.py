@@ -1,0 +1,116 @@
+"""Sessions of `requests` whose every exchange is guarded."""
+
+import socket
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from common.outbound.errors import OutboundError, Redirected, TimedOut, TooLarge, Unreachable
+from common.outbound.exchange import Exchange, connect, running
+from common.outbound.reach import Reach, check_url
+
+CHUNK_BYTES = 64 * 1024
+USER_AGENT = "Medblocks-Connect/1"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long one exchange may take, in seconds, and how many bytes its answer may have."""
+
+    seconds: float = 15.0
+    max_bytes: int = 2 * 1024 * 1024
+
+
+STANDARD = Limits()
+
+
+class _HTTPConnection(urllib3.connection.HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return connect(self)
+
+
+class _HTTPSConnection(urllib3.connection.HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return connect(self)
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class GuardedAdapter(HTTPAdapter):
+    """The guard itself. Mounted on a session, it covers whatever that session's user sends."""
+
+    def __init__(self, reach: Reach, limits: Limits) -> None:
+        self.reach, self.max_bytes, self.seconds = reach, limits.max_bytes, limits.seconds
+        super().__init__(max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+        """Send and read the whole answer. Raises an OutboundError; never returns a redirect."""
+        check_url(request.url or "", self.reach)
+        # An exchange's sockets are watched from their opening, so each exchange opens its own.
+        request.headers["Connection"] = "close"
+        with running(self.reach, self.seconds) as exchange:
+            try:
+                response = super().send(request, stream=True, timeout=self.seconds, verify=True)
+                with response:
+                    response._content = self._read(response)
+            except OutboundError:
+                raise
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                raise _translated(error, exchange, request) from error
+            if exchange.expired:
+                raise TimedOut(f"{urlsplit(request.url).hostname!s} took longer than {self.seconds:g} seconds.")
+        if response.is_redirect:
+            raise Redirected(f"The server answered with a redirect (status {response.status_code}).")
+        return response
+
+    def _read(self, response: requests.Response) -> bytes:
+        content = bytearray()
+        for chunk in response.raw.stream(CHUNK_BYTES, decode_content=True):
+            content += chunk
+            if len(content) > self.max_bytes:
+                raise TooLarge(f"The answer is larger than {self.max_bytes} bytes.")
+        return bytes(content)
+
+
+def _translated(error: Exception, exchange: Exchange, request: requests.PreparedRequest) -> OutboundError:
+    host = urlsplit(request.url or "").hostname
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OutboundError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    if exchange.expired or isinstance(error, requests.Timeout):
+        return TimedOut(f"{host} took too long to answer.")
+    if isinstance(error, requests.exceptions.SSLError):
+        return Unreachable(f"The TLS certificate of {host} could not be verified.")
+    return Unreachable(f"The connection to {host} failed ({type(error).__name__}).")
+
+
+def guard(session: requests.Session, reach: Reach, limits: Limits | None = None) -> requests.Session:
+    """Make `session` (or a subclass's, such as OAuth2Session) a guarded one, within `limits` or the STANDARD ones."""
+    session.trust_env = False
+    session.headers["User-Agent"] = USER_AGENT
+    adapter = GuardedAdapter(reach, limits or STANDARD)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def get(url: str, reach: Reach, *, accept: str = "application/json") -> requests.Response:
+    """GET `url` in a guarded session of its own. Raises an OutboundError; any status is returned."""
+    with guard(requests.Session(), reach) as session:
+        return session.get(url, headers={"Accept": accept})

@@ -1,0 +1,74 @@
+"""Settings: what an installation makes for itself, and what production refuses."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from tests.browser.product import OWN, ROOT
+
+PRODUCTION = {
+    "BASE_URL": "https://connect.example",
+    "SECRET_KEY": "x" * 60,
+    "ENCRYPTION_KEYS": "2k1jH0tJr7l9mDn5aHfQm1uU0QJm9Vd6l0b8H6Gk3hY=",
+    "DATABASE_URL": "postgresql://user:password@localhost/medblocks_connect",
+}
+
+
+def manage(tmp_path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name not in OWN}
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT, env=environment | {"VAR_DIR": str(tmp_path / "var")} | settings,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_production_installation_passes_the_deploy_check(tmp_path):
+    checked = manage(tmp_path, "check", "--deploy", **PRODUCTION)
+
+    assert checked.returncode == 0, checked.stderr
+    assert not (tmp_path / "var" / "settings.env").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"SANDBOX": "true"}, "medblocks.E001"),
+        ({"BASE_URL": "http://connect.example"}, "medblocks.E002"),
+        ({"SECRET_KEY": ""}, "medblocks.E003"),
+        ({"ENCRYPTION_KEYS": ""}, "medblocks.E003"),
+        ({"DATABASE_URL": ""}, "medblocks.E004"),
+    ],
+)
+def test_the_deploy_check_refuses_what_production_must_not_be(tmp_path, change, code):
+    checked = manage(tmp_path, "check", "--deploy", **(PRODUCTION | change))
+
+    assert checked.returncode != 0
+    assert code in checked.stderr
+
+
+def test_generated_keys_are_made_once_and_for_their_owner_only(tmp_path):
+    manage(tmp_path, "check")
+    file = tmp_path / "var" / "settings.env"
+    first = file.read_text()
+    manage(tmp_path, "check")
+
+    assert file.read_text() == first
+    assert {line.split("=")[0] for line in first.splitlines()} == {"SECRET_KEY", "ENCRYPTION_KEYS"}
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_without_the_sandbox_its_addresses_do_not_exist(tmp_path):
+    printed = manage(
+        tmp_path, "shell", "-v0", "-c",
+        "from django.urls import resolve, Resolver404\n"
+        "for path in ('/sandbox/riverside/', '/demo/returned'):\n"
+        "    try: print(resolve(path))\n"
+        "    except Resolver404: print('absent')",
+        **PRODUCTION,
+    )  # fmt: skip
+
+    assert printed.stdout.split() == ["absent", "absent"]
