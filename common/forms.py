@@ -1,4 +1,4 @@
-"""One look for every form field of the hosted pages (style C.2)."""
+"""One look for every form field of the hosted pages."""
 
 from django.forms.renderers import TemplatesSetting
 

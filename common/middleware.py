@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 
+from common.handlers import health
 from common.logs import current_request_id
 
 access_log = logging.getLogger("medblocks.access")
@@ -41,10 +42,20 @@ class RequestIdMiddleware:
         access_log.info(
             "%s %s %s",
             request.method,
-            match.route if match else "(no route)",
+            match.route if match else "-",
             response.status_code,
             extra={"duration_ms": round(seconds * 1000, 1)},
         )
+
+
+class HealthMiddleware:
+    """Answers `GET /health` whatever host it is asked under: load balancers ask by address."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return health(request) if request.path == "/health" else self.get_response(request)
 
 
 class PolicyMiddleware:

@@ -17,7 +17,7 @@ from sources.models import ClientRegistration, Source
 
 MAX_RECOMMENDED = 20
 STATE_LIFETIME = timedelta(minutes=15)
-# Longer than the deadline of an exchange (common/outbound.py), so that none is given up while it runs.
+# Longer than the deadline of an exchange (common/outbound), so that none is given up while it runs.
 EXCHANGE_LIMIT = timedelta(minutes=2)
 
 

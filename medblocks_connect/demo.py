@@ -6,12 +6,14 @@ import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
+from django.db import transaction
 
 from bench.catalogue import made_up_bundle
 from flows.sign_in import redirect_uri
@@ -19,7 +21,7 @@ from organizations.models import ApiKey, Environment, Organization
 from organizations.operations import create_api_key, create_organization
 from sandbox.operations import SandboxSource, portal_users, prepare_sandbox
 from sources.directory import import_directory
-from sources.models import Facility, Source
+from sources.models import Catalogue, ClientRegistration, Facility, Source
 from sources.operations import NewClient, add_source
 
 ORGANIZATION = "Bluebird Health"
@@ -108,9 +110,12 @@ def _earlier_run() -> dict[str, Any]:
 
 
 def _add(source: SandboxSource) -> None:
-    if Source.objects.filter(fhir_base_url=source.fhir_base_url, portal_url=source.portal_url).exists():
+    known = ClientRegistration.objects.filter(
+        source__fhir_base_url=source.fhir_base_url, source__portal_url=source.portal_url
+    ).first()
+    if known is not None and known.client_secret == source.client_secret:
         return
-    add_source(
+    added = add_source(
         name=source.name,
         fhir_base_url=source.fhir_base_url,
         environment=Environment.SANDBOX,
@@ -123,6 +128,20 @@ def _add(source: SandboxSource) -> None:
             scopes=source.scopes,
         ),
     )
+    _move_from_other_ports(added)
+
+
+def _move_from_other_ports(source: Source) -> None:
+    """Bring along what an earlier run on another port knows of the same portal; nobody answers there any more."""
+    path = urlsplit(source.fhir_base_url).path
+    gone = Source.objects.filter(fhir_base_url__startswith="http://localhost", fhir_base_url__endswith=path)
+    with transaction.atomic():
+        for earlier in gone.exclude(pk=source.pk):
+            links = Facility.sources.through.objects.filter(source=earlier)
+            links.filter(facility__in=source.facilities.all()).delete()
+            links.update(source=source)
+            earlier.client_registrations.all().delete()
+        Catalogue.changed()
 
 
 def _import_catalogue(sources: list[SandboxSource]) -> None:

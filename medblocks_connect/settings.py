@@ -73,6 +73,7 @@ if SANDBOX:
 
 MIDDLEWARE = [
     "common.middleware.RequestIdMiddleware",
+    "common.middleware.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -154,13 +155,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# --- Caches: discovery documents; shared between machines with REDIS_URL ---
-_redis_url = env.str("REDIS_URL", default="")
-CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _redis_url}
-    if _redis_url
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-}
+# --- Cache: discovery documents, in each process ---
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 # --- Static files ---
 STATIC_URL = "static/"

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from common import handlers
 from medblocks_connect.views import home, returned
@@ -16,9 +17,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("picker.urls")),
     path("", include("organizations.urls")),
     path(".well-known/jwks.json", jwks),
-    path("health", handlers.health),
     path("errors/", handlers.error_index),
     path("errors/<str:code>", handlers.error_page),
+    path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]
 if settings.SANDBOX:

@@ -4,7 +4,6 @@ import hashlib
 from datetime import datetime, timedelta
 
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import Q
 
@@ -32,9 +31,7 @@ class Organization(models.Model):
         max_length=7, default=branding.DEFAULT_ACCENT, validators=[branding.validate_accent_color]
     )
     logo = models.BinaryField(blank=True, default=b"", editable=True)
-    support_url = models.URLField(
-        blank=True, validators=[URLValidator(schemes=["https", "mailto"])], help_text="Where patients get help."
-    )
+    support_url = models.URLField(blank=True, help_text="Where patients get help, linked on every page.")
     privacy_url = models.URLField(blank=True, help_text="Your privacy notice, linked on every page.")
     allowed_return_origins = ArrayField(
         models.CharField(max_length=300, validators=[validate_return_origin]),

@@ -1,5 +1,5 @@
 """Which addresses of a directory may enter the catalogue. A directory is somebody else's word: an address
-in it must not make this server call itself or its neighbours. (`common/outbound.py` guards each call again.)
+in it must not make this server call itself or its neighbours. (`common/outbound` guards each call again.)
 """
 
 import ipaddress

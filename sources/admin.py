@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioFilter, ChoicesDropdownFilter
 
-from common.admin import StaffAdmin, ulid_in, words_in
+from common.admin import ReadOnlyAdmin, StaffAdmin, ulid_in, words_in
 from common.admin_html import joined, when
 from common.ids import new_ulid
 from sources.admin_forms import NewSourceForm, RegistrationForm, SourceForm
@@ -199,6 +199,16 @@ class ClientRegistrationAdmin(StaffAdmin):
     @admin.display(description="Public keys are at")
     def jwks_url(self, registration: ClientRegistration) -> SafeString:
         return format_html('<code class="staff-code">{}</code>', f"{settings.BASE_URL}{reverse(jwks)}")
+
+
+@admin.register(Catalogue)
+class CatalogueVersionAdmin(ReadOnlyAdmin):
+    """Which state of the catalogue search indexes follow."""
+
+    list_display: ClassVar[list[Any]] = ["version"]
+
+    def matching(self, term: str) -> Q:
+        return Q(version=term.upper())
 
 
 def _as_stored(base_url: str) -> str:

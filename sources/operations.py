@@ -67,17 +67,26 @@ def checked_base_url(fhir_base_url: str, environment: str) -> str:
 
 
 def _save(source: Source, client: NewClient | None) -> Source:
-    existing = Source.objects.filter(pk=source.pk).first()
+    existing = Source.objects.select_for_update().filter(pk=source.pk).first()
     if existing is not None:
-        source.created_at, source.logo_url = existing.created_at, existing.logo_url
-        source.type = source.type or existing.type
-        source.portal_url = source.portal_url or existing.portal_url
+        _keep_what_was_not_given(source, existing)
     source.save(force_insert=existing is None)
     _save_facility(source)
     if client is not None:
         register_client(source=source, client=client)
     Catalogue.changed()
     return source
+
+
+def _keep_what_was_not_given(source: Source, existing: Source) -> None:
+    if existing.environment != source.environment:
+        raise ValidationError(
+            {"environment": f"There is a {existing.environment} source at this FHIR base URL. It cannot change."}
+        )
+    source.created_at, source.logo_url = existing.created_at, existing.logo_url
+    source.type = source.type or existing.type
+    source.portal_url = source.portal_url or existing.portal_url
+    source.organization = source.organization or existing.organization
 
 
 def _save_facility(source: Source) -> None:

@@ -1,4 +1,4 @@
-"""What every hosted page must be, checked on its HTML alone (style C.5). Axe checks the rest in a browser."""
+"""What every hosted page must be, checked on its HTML alone. Axe checks the rest in a browser."""
 
 from html.parser import HTMLParser
 from itertools import pairwise

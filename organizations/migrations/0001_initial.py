@@ -2,7 +2,6 @@
 
 import common.ids
 import django.contrib.postgres.fields
-import django.core.validators
 import django.db.models.deletion
 import organizations.branding
 import organizations.origins
@@ -26,7 +25,7 @@ class Migration(migrations.Migration):
                 ('environment', models.CharField(choices=[('sandbox', 'Sandbox'), ('production', 'Production')], help_text='A sandbox workspace sees only sandbox sources. Cannot change.', max_length=10)),
                 ('accent_color', models.CharField(default='#0b5c8a', max_length=7, validators=[organizations.branding.validate_accent_color])),
                 ('logo', models.BinaryField(blank=True, default=b'', editable=True)),
-                ('support_url', models.URLField(blank=True, help_text='Where patients get help.', validators=[django.core.validators.URLValidator(schemes=['https', 'mailto'])])),
+                ('support_url', models.URLField(blank=True, help_text='Where patients get help, linked on every page.')),
                 ('privacy_url', models.URLField(blank=True, help_text='Your privacy notice, linked on every page.')),
                 ('allowed_return_origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300, validators=[organizations.origins.validate_return_origin]), blank=True, default=list, help_text='Origins (https://app.example) and app schemes (myapp:) that flows may return to. Empty: any https.', size=None)),
                 ('allowed_frame_ancestors', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=300, validators=[organizations.origins.validate_frame_ancestor]), blank=True, default=list, help_text='Origins that may show the hosted pages in a frame. Empty: none.', size=None)),

@@ -4,9 +4,15 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from sources.models import Catalogue
 from tests.admin.world import World, build
 
 READ_ONLY = ["patients", "flows", "procrastinate"]
+
+
+def is_read_only(model) -> bool:
+    """Whether only patients, apps and jobs write its rows."""
+    return model._meta.app_label in READ_ONLY or model is Catalogue
 
 
 @pytest.fixture

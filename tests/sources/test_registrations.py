@@ -101,6 +101,39 @@ def test_adding_a_source_twice_changes_it_and_makes_no_second(db):
     assert ClientRegistration.objects.get().client_secret == "two"
 
 
+def test_what_is_not_given_again_stays_as_it_was(db, organization):
+    source_at("x", type="epic", portal_url="https://portal.example/", organization=organization)
+    Source.objects.update(logo_url="https://logo.example/x.png")
+
+    again = source_at("x")
+
+    assert (again.type, again.portal_url, again.logo_url, again.organization) == (
+        "epic",
+        "https://portal.example/",
+        "https://logo.example/x.png",
+        organization,
+    )
+
+
+def test_a_source_never_moves_between_sandbox_and_production(db):
+    source_at("x")
+
+    with pytest.raises(ValidationError, match="There is a sandbox source"):
+        source_at("x", environment="production")
+    assert Source.objects.get().environment == "sandbox"
+
+
+def test_a_source_that_a_directory_lists_gets_no_second_facility(db):
+    source = source_at("x")
+    Facility.objects.all().delete()
+    listed = Facility.objects.create(name="X Hospital", directory_key="from a directory")
+    listed.sources.set([source])
+
+    source_at("x", client=NewClient("us"))
+
+    assert list(Facility.objects.all()) == [listed]
+
+
 def test_a_made_key_stays_when_the_source_is_changed(db):
     source_at("x", client=NewClient("us", "private_key_jwt"))
     before = ClientRegistration.objects.get().key_id
