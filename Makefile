@@ -4,7 +4,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-reset test lint types migrations-check tests chromium format
+.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page
 
 demo: export SANDBOX = true
 demo: export BASE_URL = http://localhost:$(PORT)
@@ -33,6 +33,9 @@ tests: .venv/.dev chromium
 format: .venv/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench-page: .venv/.dev chromium
+	$(BIN)/python -m bench.page_weight
 
 chromium: .venv/.dev
 	@$(BIN)/python tests/browser/chromium.py

@@ -1,16 +1,10 @@
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.chromium import find_chromium
+from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.browser.person import Person
 from tests.browser.product import ROOT, Product, free_port
 from tests.portals import ReturnApp
-
-# No background traffic of the browser's own; as root it needs no sandbox of its own.
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="package")
