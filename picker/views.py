@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirectBase
@@ -85,28 +86,34 @@ def choose(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     if flow.source is not None:
         return sign_in(request, flow, flow.source)
     form = SearchForm(request.GET or None, label_suffix="")
+    found = search_results(flow, form)
+    if "fragment" in request.GET:
+        return render(request, "picker/results.html", found)
+    response = render(request, "picker/choose.html", found | choose_context(flow) | {"form": form})
+    remember_browser(request, response)
+    allow_leaving_for_app(response, flow)
+    return response
+
+
+def search_results(flow: PatientFlow, form: SearchForm) -> dict[str, Any]:
+    """What the patient searched for, and the places found."""
     query = form.cleaned_data["q"] if form.is_bound and form.is_valid() else ""
     hits = search(query, organization=flow.organization, limit=MAX_RESULTS + 1, offered_only=True) if query else []
-    context = {
-        "flow": flow,
-        "organization": flow.organization,
-        "form": form,
-        "query": query,
-        "places": [presenters.place(flow, hit.source, hit.facility, query) for hit in hits[:MAX_RESULTS]],
-        "has_more": len(hits) > MAX_RESULTS,
-        "choose_path": presenters.link_path(flow),
-    }
-    if "fragment" in request.GET:
-        return render(request, "picker/results.html", context)
+    places = [presenters.place(flow, hit.source, hit.facility, query) for hit in hits[:MAX_RESULTS]]
+    return {"query": query, "places": places, "has_more": len(hits) > MAX_RESULTS}
+
+
+def choose_context(flow: PatientFlow) -> dict[str, Any]:
     now = timezone.now()
-    context |= {
+    return {
+        "organization": flow.organization,
+        "choose_path": presenters.link_path(flow),
         "recommended": [presenters.place(flow, source) for source in recommended_sources(flow)],
         "minutes_left": presenters.minutes_left(flow, now),
         "closes_in": presenters.closes_in(flow, now),
+        "return_path": presenters.link_path(flow, "return"),
+        "return_label": presenters.return_label(flow),
     }
-    response = render(request, "picker/choose.html", context)
-    remember_browser(request, response)
-    return response
 
 
 def recommended_sources(flow: PatientFlow) -> list[Source]:

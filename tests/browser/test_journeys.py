@@ -134,6 +134,15 @@ def test_a_reused_link(app, flow, person):
     assert app.arrivals == [expected_return(flow)] * 2
 
 
+def test_a_patient_who_finds_nothing_can_always_go_back(product, app, flow, person):
+    person.open(flow["url"]).search("zzzzzz").reads("No match for")
+    person.press("Return to Bluebird Health")
+
+    person.page.wait_for_url(f"{app.origin}/**")
+    assert app.arrivals == [expected_return(flow)]
+    assert product.get(f"/sessions/{flow['id']}")["connections"] == []
+
+
 def test_an_unknown_link(product, person):
     person.open(f"{product.base_url}/c/{'0' * 32}").reads("We cannot find this page")
 
