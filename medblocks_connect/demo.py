@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import transaction
+from django.db.models import ProtectedError
 
 from bench.catalogue import made_up_bundle
 from flows.sign_in import redirect_uri
@@ -141,6 +143,8 @@ def _move_from_other_ports(source: Source) -> None:
             links.filter(facility__in=source.facilities.all()).delete()
             links.update(source=source)
             earlier.client_registrations.all().delete()
+            with suppress(ProtectedError):  # somebody was connected there: it stays, without being offered
+                earlier.delete()
         Catalogue.changed()
 
 
