@@ -204,6 +204,45 @@ def test_every_page_is_private_to_this_browser_and_this_site(browser, flow, rive
         assert page.headers["X-Frame-Options"] == "DENY"
 
 
+def form_action(page) -> str:
+    [directive] = [part for part in page.headers["Content-Security-Policy"].split("; ") if "form-action" in part]
+    return directive
+
+
+def test_a_form_may_lead_through_any_chain_of_https_addresses_and_to_this_machine_only_in_a_sandbox(
+    browser, flow, riverside, api
+):
+    confirm = browser.open(f"{flow['url']}/confirm?connection_id={riverside.id}").page
+    assert form_action(confirm) == "form-action 'self' https: http://localhost:* http://127.0.0.1:*"
+
+    assert form_action(browser.open(flow["url"]).page) == "form-action 'self' https:"
+    local = api.post("/sessions", {"patient_id": "p", "return_url": "http://localhost:3000/"}).json
+    assert form_action(browser.open(local["url"]).page) == (
+        "form-action 'self' https: http://localhost:* http://127.0.0.1:*"
+    )
+
+
+def test_a_form_may_lead_to_the_apps_own_scheme(browser, api, organization, riverside):
+    Organization.objects.update(allowed_return_origins=["myapp:"])
+    flow = api.post("/sessions", {"patient_id": "p", "return_url": "myapp://back"}).json
+
+    assert form_action(browser.open(flow["url"]).page) == "form-action 'self' https: myapp:"
+    assert browser.submit(f"{path_of(flow)}/return").location.startswith("myapp://back?patient_id=p&")
+
+
+def test_a_production_workspace_never_sends_a_form_to_this_machine(browser, production_organization):
+    from tests.conftest import api_of
+
+    source = add_source(name="X", fhir_base_url="https://x.example/", environment="production", client=NewClient("us"))
+    flow = (
+        api_of(production_organization).post("/sessions", {"patient_id": "p", "return_url": "https://a.example"}).json
+    )
+
+    confirm = browser.open(f"{flow['url']}/confirm?connection_id={source.id}").page
+
+    assert form_action(confirm) == "form-action 'self' https:"
+
+
 def test_a_workspace_may_name_who_frames_its_pages(browser, flow, riverside):
     Organization.objects.update(allowed_frame_ancestors=["https://app.example"])
 
