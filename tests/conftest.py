@@ -1,8 +1,5 @@
 """What every test gets: settings of its own, PostgreSQL, and no network but loopback."""
 
-import tempfile
-from pathlib import Path
-
 import pytest
 from django.core.cache import cache
 
@@ -12,9 +9,9 @@ from tests.api_client import Api
 
 
 @pytest.fixture(autouse=True)
-def _fresh_surroundings(settings):
+def _fresh_surroundings(settings, tmp_path):
     """No test sees another's search index or discovery cache."""
-    settings.SEARCH_INDEX_DIR = Path(tempfile.mkdtemp(prefix="search-"))
+    settings.SEARCH_INDEX_DIR = tmp_path / "search"
     cache.clear()
 
 

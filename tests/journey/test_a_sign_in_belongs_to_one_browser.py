@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from flows.models import Authorization, AuthorizationEvent
 from patients.models import Connection
@@ -46,8 +46,6 @@ def test_nothing_of_a_sign_in_is_stored_in_clear(browser, flow, riverside, porta
     state = leaving.split("state=")[1].split("&")[0]
 
     row = Authorization.objects.get()
-    from django.db import connection
-
     with connection.cursor() as cursor:
         cursor.execute("SELECT verifier FROM flows_authorization")
         stored = cursor.fetchone()[0]
@@ -57,6 +55,17 @@ def test_nothing_of_a_sign_in_is_stored_in_clear(browser, flow, riverside, porta
     assert state not in repr(Authorization.objects.values().get())
     browser.open(portal.sign_in(leaving))
     assert Authorization.objects.get().verifier == ""
+
+
+def test_tokens_are_never_stored_in_clear(browser, flow, riverside, portal):
+    browser.open(portal.sign_in(browser.leave_for(flow, riverside.id)))
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT row_to_json(c)::text FROM patients_connection c")
+        [[row]] = cursor.fetchall()
+
+    assert '"active"' in row
+    assert portal.leaks_in(row) == []
 
 
 @pytest.mark.django_db(transaction=True)
