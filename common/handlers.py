@@ -6,11 +6,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from common.error_pages import ERRORS
-from common.errors import InternalError, InvalidRequest, NotFound, ProductError, json_error
+from common.errors import InternalError, InvalidRequest, MethodNotAllowed, NotFound, ProductError, json_error
 from common.exception_handler import translate
 from common.fields import TimestampField
 
 PAGE_PREFIXES = ("/c/", "/oauth/", "/admin/", "/sandbox/", "/static/", "/branding/", "/errors/")
+
+
+def is_page(request: HttpRequest) -> bool:
+    """Whether a person reads what is at this address; else a program does."""
+    return request.path == "/" or request.path.startswith(PAGE_PREFIXES)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -22,7 +27,8 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, NotFound("There is nothing at this address."))
+    code = "not_found" if request.path.startswith("/patients/") else None
+    return _answer(request, NotFound("There is nothing at this address.", code=code))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -30,14 +36,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, error: ProductError) -> HttpResponse:
-    if request.path == "/" or request.path.startswith(PAGE_PREFIXES):
+    if is_page(request):
         return render(request, "problem.html", {"error": error}, status=error.status)
     return json_error(request, error)
 
 
-@require_safe
 def health(request: HttpRequest) -> JsonResponse:
     """Whether this process answers at all (contract §10)."""
+    if request.method not in ("GET", "HEAD"):
+        return json_error(request, MethodNotAllowed(f"Method {request.method} is not allowed on this path."))
     return JsonResponse({"ok": True, "server_time": TimestampField().to_representation(timezone.now())})
 
 

@@ -41,13 +41,25 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": scrub(record.getMessage()),
+            "message": scrub(_without_path(record).getMessage()),
             "request_id": current_request_id.get(),
         }
         entry |= {name: getattr(record, name) for name in _EXTRAS if hasattr(record, name)}
         if record.exc_info:
             entry["exception"] = scrub(self.formatException(record.exc_info))
         return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+def _without_path(record: logging.LogRecord) -> logging.LogRecord:
+    """Django logs the path of refused requests. Ours carry link tokens, mistyped ones too, and patients' ids."""
+    request = getattr(record, "request", None)
+    if request is None or not isinstance(record.args, tuple):
+        return record
+    bare = logging.makeLogRecord(vars(record))
+    bare.args = tuple(
+        "[path]" if argument in (request.path, request.path_info) else argument for argument in record.args
+    )
+    return bare
 
 
 def logging_config(level: str) -> dict[str, Any]:

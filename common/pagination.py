@@ -13,10 +13,19 @@ from common.fields import StrictSerializer
 DEFAULT_LIMIT, MAX_LIMIT = 10, 100
 
 
+class LimitField(serializers.IntegerField):
+    """Plain digits: none of the other spellings of a number that Python knows."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not (isinstance(data, str) and data.isascii() and data.isdigit()):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class PageQuery(StrictSerializer):
     """The two parameters that every list takes."""
 
-    limit = serializers.IntegerField(
+    limit = LimitField(
         min_value=1,
         max_value=MAX_LIMIT,
         default=DEFAULT_LIMIT,

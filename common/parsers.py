@@ -65,7 +65,9 @@ def _check_text(text: str, path: str) -> None:
     if "\x00" in text:
         raise InvalidRequest("NUL characters are not allowed.", param=path.replace("\x00", "") or None)
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise InvalidRequest("This text has half of a surrogate pair.", param=path if path.isprintable() else None)
+        raise InvalidRequest(
+            "This text has half of a surrogate pair.", param=(path if path.isprintable() else "") or None
+        )
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,8 +1,9 @@
 """Link tokens: what makes `/c/<token>` a patient's own.
 
 The token is an HMAC of the flow's ULID, cut to 128 bits: the URL can be shown again on every read,
-and nothing secret is stored, only a digest to find the flow by. After SECRET_KEY was rotated, old
-links stay valid (their digest is stored) and stay readable while the old key is a fallback.
+and nothing secret is stored, only a digest to find the flow by. While SECRET_KEY is rotated, keep the
+old key among SECRET_KEY_FALLBACKS until the links made under it have closed: without it their pages
+cannot name each other any more.
 """
 
 import hashlib

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from common.encryption import EncryptedTextField
 from common.ids import new_ulid
@@ -63,7 +64,7 @@ class PatientFlow(models.Model):
     link_digest = models.CharField(max_length=64, unique=True, editable=False)
     expires_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = PatientFlowQuerySet.as_manager()
 
@@ -144,8 +145,23 @@ class AuthorizationQuerySet(models.QuerySet["Authorization"]):
         related = self.select_related("flow__organization", "flow__patient", "flow__source", "source", "registration")
         return related.filter(state_digest=links.digest(state)).first()
 
-    def last_finished(self) -> "Authorization | None":
-        return self.exclude(finished_at=None).order_by("-finished_at").first()
+    def latest_of_each_source(self) -> "list[Authorization]":
+        """The latest sign-in at each source that was come back from or could not begin; newest first."""
+        newest_first = self.select_related("source").order_by("-created_at")
+        latest: dict[str, Authorization] = {}
+        for authorization in newest_first:
+            if authorization.was_returned_from or authorization.has_failed:
+                latest.setdefault(authorization.source_id, authorization)
+        return list(latest.values())
+
+    def finished_lately_by(self, browser: str, now: datetime) -> "AuthorizationQuerySet":
+        """Sign-ins of this browser that were come back from within a state's lifetime."""
+        return self.filter(browser_digest=links.digest(browser), redeemed_at__gt=now - STATE_LIFETIME)
+
+    def decisive(self) -> "Authorization | None":
+        """What came of the sign-ins as a whole: the latest that connected, else the latest that failed."""
+        ended = self.exclude(outcome__in=[Outcome.PENDING, Outcome.ABANDONED]).order_by("-finished_at")
+        return ended.filter(outcome=Outcome.CONNECTED).first() or ended.first()
 
     def redeem(self, authorization: "Authorization", now: datetime) -> bool:
         """Use up the state. Each works once: the number of rows says who won."""

@@ -61,6 +61,7 @@ def create_flow(
             return_button_label=return_button_label,
             metadata=metadata or {},
             link_digest=links.digest(links.token_for(flow_id)),
+            created_at=now,
             expires_at=now + lifetime,
         )
 

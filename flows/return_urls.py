@@ -1,6 +1,6 @@
 """Return URLs: which ones we send a patient to, and with what."""
 
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 from organizations.models import Organization
 from organizations.origins import FORBIDDEN_SCHEMES, is_local, origin_of
@@ -27,13 +27,14 @@ def check_return_url(url: str, organization: Organization) -> None:
         raise ReturnUrlRefused("This is not a valid URL.") from error
     if parts.username is not None or parts.password is not None:
         raise ReturnUrlRefused("The URL must not carry a user name or password.")
+    allowed = {entry.lower() for entry in organization.allowed_return_origins}
     if "#" in url:
         raise ReturnUrlRefused("The URL must not have a fragment: it would swallow the parameters we add.")
     if parts.scheme in ("http", "https"):
         _check_web_address(parts.scheme, parts.hostname)
-    elif parts.scheme in FORBIDDEN_SCHEMES or origin not in organization.allowed_return_origins:
+    elif parts.scheme in FORBIDDEN_SCHEMES or origin not in allowed:
         raise ReturnUrlRefused("The URL must begin with https://, or with an app scheme this workspace allows.")
-    if organization.allowed_return_origins and origin not in organization.allowed_return_origins:
+    if allowed and origin not in allowed:
         raise ReturnUrlRefused(f"{origin} is not one of this workspace's allowed return origins.")
 
 
@@ -46,7 +47,6 @@ def _check_web_address(scheme: str, host: str | None) -> None:
 
 def with_parameters(url: str, parameters: dict[str, str]) -> str:
     """`url` with `parameters` appended to whatever query it has, none of which is changed."""
-    parts = urlsplit(url)
     added = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
-    query = f"{parts.query}&{added}" if parts.query else added
-    return urlunsplit(parts._replace(query=query))
+    base, has_query, query = url.partition("?")
+    return f"{base}?{query}&{added}" if has_query and query else f"{base}?{added}"

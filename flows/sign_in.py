@@ -16,6 +16,7 @@ from flows import links
 from flows.models import STATE_LIFETIME, Authorization, EventKind, Outcome, PatientFlow
 from flows.operations import complete_flow
 from flows.trail import record
+from patients.models import Connection
 from patients.operations import connect, note_failed_attempt
 from sources.discovery import configuration_of
 from sources.models import ClientRegistration, Source
@@ -146,7 +147,8 @@ def _check(callback: Callback, authorization: Authorization, now: datetime) -> N
     if authorization.expires_at <= now:
         raise StateExpired("The patient came back later than the sign-in is good for.")
     # Before anything else of the answer is believed: is it from the portal we sent the patient to? (RFC 9207)
-    if authorization.issuer and callback.iss and callback.iss != authorization.issuer:
+    # A portal whose issuer we do not know, or do not believe (sources/discovery.py), can only be its FHIR server.
+    if callback.iss and callback.iss != (authorization.issuer or authorization.source.fhir_base_url):
         raise CallbackFailed(f"The answer is from another issuer: {callback.iss}", portal_code="iss_mismatch")
     if authorization.expects_iss and not callback.iss:
         raise CallbackFailed("The answer lacks the issuer that this portal always sends.", portal_code="iss_missing")
@@ -185,10 +187,10 @@ def _exchange(callback: Callback, authorization: Authorization, now: datetime) -
 def _succeed(authorization: Authorization, tokens: Tokens, now: datetime) -> None:
     flow = authorization.flow
     with transaction.atomic():
-        authorization.connection = connect(
-            patient=flow.patient, source=authorization.source, flow_id=flow.id, tokens=tokens, now=now
-        )
-        _close(authorization, Outcome.CONNECTED, now)
+        if not _close(authorization, Outcome.CONNECTED, now):
+            return
+        connection = connect(patient=flow.patient, source=authorization.source, flow_id=flow.id, tokens=tokens, now=now)
+        _attach(authorization, connection)
         record(authorization, EventKind.CONNECTED, now, code=Outcome.CONNECTED)
 
 
@@ -196,14 +198,16 @@ def _fail(authorization: Authorization, error: PortalError, now: datetime) -> No
     flow = authorization.flow
     denied = error.failure_code == Outcome.USER_DENIED
     with transaction.atomic():
-        authorization.connection = note_failed_attempt(
+        if not _close(authorization, error.failure_code, now):
+            return
+        connection = note_failed_attempt(
             patient=flow.patient,
             source=authorization.source,
             flow_id=flow.id,
             failure_code=error.failure_code,
             now=now,
         )
-        _close(authorization, error.failure_code, now)
+        _attach(authorization, connection)
         record(
             authorization,
             EventKind.DENIED if denied else EventKind.FAILED,
@@ -214,14 +218,22 @@ def _fail(authorization: Authorization, error: PortalError, now: datetime) -> No
         )
 
 
-def _close(authorization: Authorization, outcome: str, now: datetime) -> None:
-    """Write the outcome. In direct mode a return from the portal, good or bad, completes the flow."""
-    authorization.outcome = outcome
-    authorization.finished_at = now
-    authorization.verifier = ""
-    authorization.save()
-    if authorization.flow.is_direct and authorization.redeemed_at is not None:
+def _close(authorization: Authorization, outcome: str, now: datetime) -> bool:
+    """Write the outcome; False where the sign-in has one already. A patient may still come back to an abandoned one.
+
+    In direct mode a return from the portal, good or bad, completes the flow.
+    """
+    unfinished = Authorization.objects.filter(pk=authorization.pk, outcome__in=[Outcome.PENDING, Outcome.ABANDONED])
+    won = bool(unfinished.update(outcome=outcome, finished_at=now, verifier=""))
+    authorization.refresh_from_db(fields=["outcome", "finished_at", "verifier"])
+    if won and authorization.flow.is_direct and authorization.redeemed_at is not None:
         complete_flow(authorization.flow, now)
+    return won
+
+
+def _attach(authorization: Authorization, connection: Connection) -> None:
+    authorization.connection = connection
+    authorization.save(update_fields=["connection"])
 
 
 def give_up_lapsed(now: datetime) -> int:

@@ -128,6 +128,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["organizations.permissions.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["common.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["common.renderers.ApiJSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "common.renderers.AlwaysJSON",
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "common.exception_handler.handle_api_exception",
     "UNAUTHENTICATED_USER": None,

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, cast
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from common.errors import MethodNotAllowed
+from common.errors import InvalidRequest, MethodNotAllowed
 from common.versions import negotiate
 from organizations.models import ApiKey, Organization
 
@@ -13,11 +13,12 @@ from organizations.models import ApiKey, Organization
 class ApiView(APIView):
     """A view of the API.
 
-    `scopes` names the scope each method needs. `error_codes` renames codes for resources with words
-    of their own.
+    `scopes` names the scope each method needs. `takes_query`: its GET reads query parameters.
+    `error_codes` renames codes for resources with words of their own.
     """
 
     scopes: ClassVar[dict[str, str]] = {}
+    takes_query: ClassVar[bool] = False
     error_codes: ClassVar[dict[str, str]] = {}
 
     @property
@@ -42,4 +43,6 @@ class ApiView(APIView):
         if self.needed_scope(request) is None:
             raise MethodNotAllowed(f"Method {request.method} is not allowed on this path.")
         super().initial(request, *args, **kwargs)
+        if request.query_params and not (self.takes_query and request.method in ("GET", "HEAD")):
+            raise InvalidRequest("This path takes no query parameters.", param=next(iter(request.query_params)))
         negotiate(request.headers.get("Version"), self.key.api_version)

@@ -45,6 +45,10 @@ class Patient(models.Model):
     def __str__(self) -> str:
         return self.reference
 
+    def active_source_ids(self) -> set[str]:
+        """The sources that the patient is connected to now."""
+        return set(self.connections.filter(status=ConnectionStatus.ACTIVE).values_list("source_id", flat=True))
+
 
 class ConnectionStatus(models.TextChoices):
     ACTIVE = "active"
@@ -69,9 +73,10 @@ class FailureCode(models.TextChoices):
 
 
 class Connection(models.Model):
-    """A patient's access to one source, or the record of an attempt that failed.
+    """A patient's access to one chart at a source, or the record of an attempt that failed.
 
-    Reconnecting renews the row and keeps its id. A failed attempt is a row of its own, without tokens.
+    Signing in again for the same chart renews the row and keeps its id; a carer who opens another
+    person's chart makes another row (docs/adr/0015). A failed attempt is a row of its own, without tokens.
     """
 
     id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)
@@ -94,9 +99,10 @@ class Connection(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["patient", "source"],
+                fields=["patient", "source", "fhir_patient_id"],
                 condition=~Q(status="failed"),
-                name="patients_connection_one_per_source",
+                nulls_distinct=False,
+                name="patients_connection_one_per_chart",
             ),
             models.CheckConstraint(
                 condition=~Q(status="failed")
@@ -123,10 +129,6 @@ class Connection(models.Model):
 
     def __str__(self) -> str:
         return f"{self.patient} at {self.source}"
-
-    @property
-    def is_active(self) -> bool:
-        return self.status == ConnectionStatus.ACTIVE
 
     @property
     def can_refresh(self) -> bool:

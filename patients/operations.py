@@ -58,7 +58,7 @@ def _inserted(patient: Patient) -> bool:
 
 
 def connect(*, patient: Patient, source: Source, flow_id: str, tokens: Tokens, now: datetime) -> Connection:
-    """Store a patient's access to a source: renews the connection there is, else makes one."""
+    """Store access to a chart at a source: renews the connection there is to the same chart, else makes one."""
     access = {
         "flow_id": flow_id,
         "status": ConnectionStatus.ACTIVE,
@@ -69,14 +69,13 @@ def connect(*, patient: Patient, source: Source, flow_id: str, tokens: Tokens, n
         "refresh_token": tokens.refresh,
         "access_expires_at": tokens.expires_at,
         "consent_expires_at": tokens.consent_expires_at,
-        "fhir_patient_id": tokens.patient,
         "connected_at": now,
     }
     with transaction.atomic():
         # The patient's row serialises two sign-ins at the same source that end at the same instant.
         Patient.objects.select_for_update().get(pk=patient.pk)
         connection, _ = Connection.objects.exclude(status=ConnectionStatus.FAILED).update_or_create(
-            patient=patient, source=source, defaults=access
+            patient=patient, source=source, fhir_patient_id=tokens.patient, defaults=access
         )
     return connection
 

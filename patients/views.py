@@ -16,6 +16,7 @@ from patients.serializers import NewPatient, PatientListQuery, patient_detail_ou
 
 class Patients(ApiView):
     scopes = {"GET": "patients:read", "POST": "patients:write"}
+    takes_query = True
     error_codes = PATIENT_CODES
 
     def get(self, request: Request) -> Response:

@@ -63,7 +63,8 @@ class Result:
     happened: str
     advice: str
     retry_url: str
-    has_succeeded: bool
+    is_connected: bool
+    """Now, by this sign-in or by an earlier one that still holds."""
 
 
 def link_path(flow: PatientFlow, page: str = "") -> str:
@@ -105,27 +106,36 @@ def initials(name: str) -> str:
     return "".join(letters[:2]).upper() or "•"
 
 
-def result(flow: PatientFlow, authorization: Authorization) -> Result:
+STILL_CONNECTED = "Your earlier connection still works; nothing has changed."
+
+
+def result(flow: PatientFlow, authorization: Authorization, connected_source_ids: set[str]) -> Result:
+    """What came of a sign-in, given the sources that the patient has an active connection to now."""
     source = authorization.source
     happened, advice = FAILURES.get(authorization.outcome, ("", ""))
+    is_connected = source.id in connected_source_ids
+    if is_connected and happened:
+        advice = STILL_CONNECTED
     return Result(
         name=source.name,
         happened=happened,
         advice=advice,
         retry_url=link_path(flow) if flow.is_direct else confirm_path(flow, source),
-        has_succeeded=authorization.has_succeeded,
+        is_connected=is_connected,
     )
+
+
+NO_SIGN_IN = "The patient did not sign in. Nothing was shared."
 
 
 def outcome_parameters(authorization: Authorization | None) -> dict[str, str]:
     """What direct mode tells the app (contract §6): success and the source, or the error in plain words."""
-    if authorization is None or authorization.is_pending:
-        return {}
+    if authorization is None:
+        return {"success": "false", "error": Outcome.OAUTH_CALLBACK_FAILED.value, "error_description": NO_SIGN_IN}
     if authorization.has_succeeded:
         return {"success": "true", "connection_id": authorization.source_id}
-    happened, advice = FAILURES.get(authorization.outcome, FAILURES[Outcome.OAUTH_STATE_EXPIRED])
-    code = authorization.outcome if authorization.outcome in FAILURES else Outcome.OAUTH_STATE_EXPIRED
-    return {"success": "false", "error": str(code), "error_description": f"{happened} {advice}"}
+    happened, advice = FAILURES[authorization.outcome]
+    return {"success": "false", "error": authorization.outcome, "error_description": f"{happened} {advice}"}
 
 
 def return_label(flow: PatientFlow) -> str:
@@ -134,11 +144,11 @@ def return_label(flow: PatientFlow) -> str:
 
 
 def minutes_left(flow: PatientFlow, now: datetime) -> int:
-    return max(1, round((flow.expires_at - now).total_seconds() / 60))
+    return max(1, int((flow.expires_at - now).total_seconds() // 60))
 
 
 def closes_in(flow: PatientFlow, now: datetime) -> str:
     """How long the link still works: "25 minutes", "1 minute", "3 hours"."""
     minutes = minutes_left(flow, now)
-    number, unit = (minutes, "minute") if minutes <= 90 else (round(minutes / 60), "hour")
+    number, unit = (minutes, "minute") if minutes < 120 else (minutes // 60, "hour")
     return f"{number} {unit}" + ("" if number == 1 else "s")

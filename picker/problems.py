@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from common.errors import InsufficientScope, json_error
+from common.handlers import is_page
 from flows.models import PatientFlow
 from picker import presenters
 from picker.policies import allow_framing, allow_leaving_for_app
+from picker.return_button import return_context
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,12 @@ UNKNOWN_SOURCE = Problem(
     "The hospital, clinic or health plan you chose is not available here.",
     "Go back and choose it from the list, or search for it by another name.",
 )
+CLOSED_SOURCE = Problem(
+    404,
+    "Signing in is not possible there at the moment",
+    "The hospital, clinic or health plan behind this link cannot be connected right now. Nothing was shared.",
+    "Go back to your app. The team behind it can tell you more.",
+)
 UNKNOWN_RETURN = Problem(
     400,
     "We cannot match this sign-in",
@@ -62,6 +71,14 @@ NO_COOKIE = Problem(
     "Allow cookies for this site, or leave private browsing, then go back and try again.",
 )
 
+COOKIE_LOST = Problem(
+    400,
+    "Your browser did not keep our cookie",
+    "You came back from the sign-in page, but without the one cookie that tells us it is you. Nothing was shared.",
+    "Allow cookies for this site, or leave private browsing, then open the link from your app again. If you started "
+    "in another browser, go back to that one.",
+)
+
 
 def problem_page(request: HttpRequest, problem: Problem, flow: PatientFlow | None = None) -> HttpResponse:
     """The page, with a way back to the app where the flow is known. Shows nothing of the patient."""
@@ -69,8 +86,7 @@ def problem_page(request: HttpRequest, problem: Problem, flow: PatientFlow | Non
     if flow is not None:
         context |= {
             "organization": flow.organization,
-            "return_path": presenters.link_path(flow, "return"),
-            "return_label": presenters.return_label(flow),
+            **return_context(request, flow),
             "back_path": presenters.link_path(flow) if problem is UNKNOWN_SOURCE and not flow.is_direct else None,
         }
     response = render(request, "picker/problem.html", context, status=problem.status)
@@ -81,5 +97,7 @@ def problem_page(request: HttpRequest, problem: Problem, flow: PatientFlow | Non
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's CSRF_FAILURE_VIEW. On these pages the cause is nearly always a browser without cookies."""
+    """Django's CSRF_FAILURE_VIEW. On our pages the cause is nearly always a browser without cookies."""
+    if not is_page(request):
+        return json_error(request, InsufficientScope("This address takes no such request.", code="forbidden"))
     return problem_page(request, NO_COOKIE)

@@ -1,6 +1,7 @@
 """The hosted pages of contract §6. Each view: whose link, which state, call, answer."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -9,7 +10,7 @@ from django.http.response import HttpResponseRedirectBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from flows.models import FlowStatus, PatientFlow
 from flows.operations import complete_flow, return_destination
@@ -19,6 +20,8 @@ from picker.browser import browser_of, new_secret, remember_browser
 from picker.forms import SearchForm, chosen_facility, chosen_source
 from picker.policies import allow_framing, allow_leaving_for_app, allow_leaving_for_portal
 from picker.problems import (
+    CLOSED_SOURCE,
+    COOKIE_LOST,
     EXPIRED_LINK,
     FINISHED_LINK,
     NO_COOKIE,
@@ -28,6 +31,7 @@ from picker.problems import (
     UNKNOWN_SOURCE,
     problem_page,
 )
+from picker.return_button import return_context
 from sources.models import ClientRegistration, Source
 from sources.search import search
 
@@ -57,6 +61,16 @@ def on_link(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         return response
 
     return found
+
+
+def posted(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A form's target. Reloading it, or coming upon it in the history, leads to the flow's first page."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
+        return view(request, flow) if request.method == "POST" else SeeOther(presenters.link_path(flow))
+
+    return require_http_methods(["GET", "POST"])(on_link(answered))
 
 
 def while_open(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -89,7 +103,8 @@ def choose(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     found = search_results(flow, form)
     if "fragment" in request.GET:
         return render(request, "picker/results.html", found)
-    response = render(request, "picker/choose.html", found | choose_context(flow) | {"form": form})
+    page = found | choose_context(flow) | return_context(request, flow) | {"form": form}
+    response = render(request, "picker/choose.html", page)
     remember_browser(request, response)
     allow_leaving_for_app(response, flow)
     return response
@@ -111,8 +126,6 @@ def choose_context(flow: PatientFlow) -> dict[str, Any]:
         "recommended": [presenters.place(flow, source) for source in recommended_sources(flow)],
         "minutes_left": presenters.minutes_left(flow, now),
         "closes_in": presenters.closes_in(flow, now),
-        "return_path": presenters.link_path(flow, "return"),
-        "return_label": presenters.return_label(flow),
     }
 
 
@@ -149,8 +162,7 @@ def confirm(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     return response
 
 
-@require_POST
-@on_link
+@posted
 @while_open
 def connect(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     source = chosen_source(flow.organization, request.POST.get("connection_id", ""))
@@ -165,7 +177,7 @@ def sign_in(request: HttpRequest, flow: PatientFlow, source: Source) -> HttpResp
     """Send the browser to the portal, or to the page that says why that is not possible now."""
     registration = ClientRegistration.objects.best_for(source, flow.organization)
     if registration is None:
-        return problem_page(request, UNKNOWN_SOURCE, flow)
+        return problem_page(request, CLOSED_SOURCE if flow.is_direct else UNKNOWN_SOURCE, flow)
     browser = browser_of(request) or new_secret()
     _, portal_url = start_authorization(
         flow=flow, source=source, registration=registration, browser=browser, now=timezone.now()
@@ -184,7 +196,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     except UnknownState:
         return problem_page(request, UNKNOWN_RETURN)
     except OtherBrowser:
-        return problem_page(request, OTHER_BROWSER)
+        return problem_page(request, OTHER_BROWSER if browser_of(request) else COOKIE_LOST)
     flow = authorization.flow
     if flow.is_direct and not authorization.is_pending:
         return SeeOther(return_destination(flow, presenters.outcome_parameters(authorization)))
@@ -204,29 +216,35 @@ def read_callback(request: HttpRequest) -> Callback:
 @on_link
 def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     now = timezone.now()
-    latest = {
-        authorization.source_id: authorization
-        for authorization in flow.authorizations.select_related("source").order_by("created_at")
-        if authorization.was_returned_from or authorization.has_failed
-    }
-    if flow.status == FlowStatus.COMPLETE or not latest:
+    latest = flow.authorizations.latest_of_each_source()
+    if not latest or not may_see_results(flow, browser_of(request), now):
         return closed_page(request, flow) or SeeOther(presenters.link_path(flow))
-    if any(authorization.is_pending for authorization in latest.values()):
+    if any(authorization.is_pending for authorization in latest):
         return waiting_page(request, flow)
-    results = [presenters.result(flow, authorization) for authorization in reversed(latest.values())]
+    still_connected = flow.patient.active_source_ids()
+    results = [presenters.result(flow, authorization, still_connected) for authorization in latest]
     context = {
         "flow": flow,
         "organization": flow.organization,
-        "connected": [entry for entry in results if entry.has_succeeded],
-        "failed": [entry for entry in results if not entry.has_succeeded],
+        "connected": [entry for entry in results if entry.is_connected],
+        "failed": [entry for entry in results if not entry.is_connected],
         "is_open": flow.is_open(now),
         "choose_path": presenters.link_path(flow),
-        "return_path": presenters.link_path(flow, "return"),
-        "return_label": presenters.return_label(flow),
+        **return_context(request, flow),
     }
     response = render(request, "picker/done.html", context)
     allow_leaving_for_app(response, flow)
     return response
+
+
+def may_see_results(flow: PatientFlow, browser: str, now: datetime) -> bool:
+    """A link whose time is over shows nothing any more, but for a while to whoever was at the portal meanwhile."""
+    match flow.status_at(now):
+        case FlowStatus.OPEN:
+            return True
+        case FlowStatus.EXPIRED:
+            return flow.authorizations.finished_lately_by(browser, now).exists()
+    return False
 
 
 def waiting_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
@@ -235,11 +253,10 @@ def waiting_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     return render(request, "picker/waiting.html", context)
 
 
-@require_POST
-@on_link
+@posted
 def return_to_app(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     complete_flow(flow, timezone.now())
     outcome = {}
     if flow.is_direct:
-        outcome = presenters.outcome_parameters(flow.authorizations.last_finished())
+        outcome = presenters.outcome_parameters(flow.authorizations.decisive())
     return SeeOther(return_destination(flow, outcome))

@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, JsonResponse
 from django.utils.cache import patch_cache_control
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from sources.keys import public_jwk
@@ -10,6 +11,7 @@ from sources.models import AuthMethod, ClientRegistration
 MAX_AGE_SECONDS = 300
 
 
+@csrf_exempt  # nothing to protect: any other method is refused, in the words of HTTP and not of cookies
 @require_safe
 def jwks(request: HttpRequest) -> JsonResponse:
     registrations = ClientRegistration.objects.filter(auth_method=AuthMethod.PRIVATE_KEY_JWT).order_by("key_id")

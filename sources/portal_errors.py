@@ -46,5 +46,5 @@ class MissingPatientContext(PortalError):
 
 def portal_words(text: str) -> str:
     """A portal's words, fit to be kept and shown to staff: bounded, printable, without secrets."""
-    printable = "".join(character if character.isprintable() else " " for character in text[:MAX_DESCRIPTION])
-    return scrub(printable).strip()
+    printable = "".join(character if character.isprintable() else " " for character in text[: 4 * MAX_DESCRIPTION])
+    return scrub(printable).strip()[:MAX_DESCRIPTION]

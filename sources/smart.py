@@ -18,6 +18,7 @@ from sources.portal_errors import DiscoveryFailed
 CONFIGURATION_PATH = "/.well-known/smart-configuration"
 # What a pull needs and no more: whose record it is, reading it, and staying connected.
 DEFAULT_SCOPES = ("launch/patient", "patient/*.rs", "offline_access")
+MAX_URL_LENGTH = 2000
 V1_SCOPES = {"patient/*.rs": "patient/*.read"}
 
 
@@ -115,7 +116,7 @@ def _check_offers(document: dict[str, Any]) -> None:
 
 def _endpoint(document: dict[str, Any], name: str, reach: Reach) -> str:
     url = document.get(name)
-    if not isinstance(url, str) or not url or not url.isprintable() or " " in url:
+    if not isinstance(url, str) or not url.isprintable() or " " in url or not 0 < len(url) <= MAX_URL_LENGTH:
         raise DiscoveryFailed(f"The SMART configuration has no usable {name}.")
     try:
         check_url(url, reach)
@@ -128,7 +129,8 @@ def _endpoint(document: dict[str, Any], name: str, reach: Reach) -> str:
 
 def _text(document: dict[str, Any], name: str) -> str | None:
     value = document.get(name)
-    return value if isinstance(value, str) and value else None
+    usable = isinstance(value, str) and value and value.isprintable() and len(value) <= MAX_URL_LENGTH
+    return value if usable else None
 
 
 def _names(document: dict[str, Any], name: str) -> frozenset[str]:

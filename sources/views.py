@@ -20,6 +20,7 @@ from sources.serializers import SourcesQuery, matched_out, source_out
 
 class Sources(ApiView):
     scopes = {"GET": "connections:read"}
+    takes_query = True
 
     def get(self, request: Request) -> Response:
         query = parse_query(SourcesQuery, request.query_params).validated_data

@@ -110,7 +110,7 @@ def guard(session: requests.Session, reach: Reach, limits: Limits | None = None)
     return session
 
 
-def get(url: str, reach: Reach, *, accept: str = "application/json") -> requests.Response:
+def get(url: str, reach: Reach, *, accept: str = "application/json", limits: Limits | None = None) -> requests.Response:
     """GET `url` in a guarded session of its own. Raises an OutboundError; any status is returned."""
-    with guard(requests.Session(), reach) as session:
+    with guard(requests.Session(), reach, limits) as session:
         return session.get(url, headers={"Accept": accept})

@@ -4,6 +4,7 @@ import common.encryption
 import common.ids
 import django.contrib.postgres.fields
 import django.db.models.deletion
+import django.utils.timezone
 from django.db import migrations, models
 
 
@@ -57,7 +58,7 @@ class Migration(migrations.Migration):
                 ("link_digest", models.CharField(editable=False, max_length=64, unique=True)),
                 ("expires_at", models.DateTimeField()),
                 ("completed_at", models.DateTimeField(blank=True, null=True)),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 (
                     "organization",
                     models.ForeignKey(

@@ -188,8 +188,9 @@ class Migration(migrations.Migration):
             model_name="connection",
             constraint=models.UniqueConstraint(
                 condition=models.Q(("status", "failed"), _negated=True),
-                fields=("patient", "source"),
-                name="patients_connection_one_per_source",
+                fields=("patient", "source", "fhir_patient_id"),
+                name="patients_connection_one_per_chart",
+                nulls_distinct=False,
             ),
         ),
         migrations.AddConstraint(

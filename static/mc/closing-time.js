@@ -10,7 +10,7 @@
       note.setAttribute("role", "status");
       note.classList.add("mc-urgent");
     }
-    if (left > 90) return;
+    if (left >= 120) return;
     if (left <= 0) {
       clearInterval(timer);
       note.textContent = "This page has closed. Go back to your app for a new link.";

@@ -54,7 +54,6 @@ def test_a_signed_assertion_with_a_key_from_our_jwks(connected):
     "choices",
     [
         Choices(sends_iss=True),
-        Choices(sends_iss=True, issuer="https://issuer.example/elsewhere"),
         Choices(expires_in="3600"),
         Choices(expires_in=None),
         Choices(expires_in=10),
