@@ -6,6 +6,7 @@ from pathlib import Path
 
 import fasteners
 from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
 
 
 def ensure_generated_settings(var_dir: Path) -> None:
@@ -13,7 +14,11 @@ def ensure_generated_settings(var_dir: Path) -> None:
 
     Readable by its owner only; safe when several processes start at once.
     """
-    var_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        var_dir.mkdir(parents=True, exist_ok=True)
+        (var_dir / ".settings.lock").touch()
+    except PermissionError as error:
+        raise ImproperlyConfigured(f"{var_dir} cannot be written: set VAR_DIR to a directory of your own.") from error
     path = var_dir / "settings.env"
     with fasteners.InterProcessLock(var_dir / ".settings.lock"):
         if not path.exists():

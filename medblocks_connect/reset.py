@@ -6,7 +6,16 @@ import sys
 from pathlib import Path
 
 VAR_DIR = Path(os.environ.get("VAR_DIR") or Path(__file__).resolve().parent.parent / "var")
-MADE = ["postgres", ".postgres.lock", ".postgres.members", "search", "log", "demo.json", "settings.env"]
+MADE = [
+    "postgres",
+    ".postgres.lock",
+    ".postgres.members",
+    ".postgres.package.lock",
+    "search",
+    "log",
+    "demo.json",
+    "settings.env",
+]
 
 
 def main() -> None:
@@ -24,8 +33,10 @@ def main() -> None:
 def _is_running() -> bool:
     try:
         os.kill(int((VAR_DIR / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0]), 0)
-    except (OSError, ValueError) as error:
-        return isinstance(error, PermissionError) and not isinstance(error, FileNotFoundError)
+    except PermissionError:  # it runs, under another user
+        return True
+    except (OSError, ValueError):
+        return False
     return True
 
 

