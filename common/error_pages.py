@@ -13,12 +13,12 @@ class ErrorPage:
 ERRORS = {
     "bad_request": ErrorPage(
         400,
-        "A field or parameter is missing, unknown, of the wrong type or out of bounds. `param` names it.",
+        "A field or parameter is missing, unknown, of the wrong type or out of bounds. The field is in param.",
         "Correct that field. The message says what is accepted. Repeating the same request will not help.",
     ),
     "invalid_request": ErrorPage(
         400,
-        "The same as bad_request, for everything under /patients. `param` names the field.",
+        "The same as bad_request, for everything under /patients. The field is in param.",
         "Correct that field. The message says what is accepted.",
     ),
     "unsupported_api_version": ErrorPage(
@@ -33,7 +33,7 @@ ERRORS = {
     ),
     "missing_api_key": ErrorPage(
         401,
-        "The request has no Authorization header of the form `Bearer mb_sk_…`.",
+        "The request has no Authorization header of the form Bearer mb_sk_….",
         "Send your API key in that header, from your server only.",
     ),
     "invalid_api_key": ErrorPage(

@@ -6,10 +6,11 @@ import time
 import uuid
 from collections.abc import Callable
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 
-from common.handlers import health
+from common.handlers import bad_request, health
 from common.logs import current_request_id
 
 access_log = logging.getLogger("medblocks.access")
@@ -59,6 +60,18 @@ class HealthMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return health(request) if request.path == "/health" else self.get_response(request)
+
+
+class RefuseNulMiddleware:
+    """PostgreSQL has no NUL character. Pages whose look-ups are not ours would fail on one: no address has it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/admin/") and ("\x00" in request.path or "%00" in request.META["QUERY_STRING"]):
+            return bad_request(request, SuspiciousOperation("a NUL character"))
+        return self.get_response(request)
 
 
 class PolicyMiddleware:

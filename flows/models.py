@@ -14,7 +14,7 @@ from flows import links
 from flows.dialects import DIALECTS, PATIENT_SESSION, Dialect
 from organizations.models import Organization
 from patients.models import Connection, Patient
-from sources.models import ClientRegistration, Source
+from sources.models import ClientRegistration, Facility, Source
 
 MAX_RECOMMENDED = 20
 STATE_LIFETIME = timedelta(minutes=15)
@@ -147,7 +147,7 @@ class AuthorizationQuerySet(models.QuerySet["Authorization"]):
 
     def latest_of_each_source(self) -> "list[Authorization]":
         """The latest sign-in at each source that was come back from or could not begin; newest first."""
-        newest_first = self.select_related("source").order_by("-created_at")
+        newest_first = self.select_related("source", "facility").order_by("-created_at")
         latest: dict[str, Authorization] = {}
         for authorization in newest_first:
             if authorization.was_returned_from or authorization.has_failed:
@@ -185,6 +185,14 @@ class Authorization(models.Model):
     id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)
     flow = models.ForeignKey(PatientFlow, on_delete=models.CASCADE, related_name="authorizations")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="authorizations")
+    facility = models.ForeignKey(
+        Facility,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="What the patient chose.",
+    )
     registration = models.ForeignKey(ClientRegistration, on_delete=models.SET_NULL, null=True, related_name="+")
     connection = models.ForeignKey(
         Connection, on_delete=models.SET_NULL, null=True, blank=True, related_name="authorizations"

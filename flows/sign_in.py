@@ -19,7 +19,7 @@ from flows.trail import record
 from patients.models import Connection
 from patients.operations import connect, note_failed_attempt
 from sources.discovery import configuration_of
-from sources.models import ClientRegistration, Source
+from sources.models import ClientRegistration, Facility, Source
 from sources.portal_errors import PortalError
 from sources.smart import SmartConfiguration, authorization_url, scopes_for
 from sources.token_endpoint import Client, Tokens, exchange_code
@@ -66,7 +66,13 @@ def redirect_uri() -> str:
 
 
 def start_authorization(
-    *, flow: PatientFlow, source: Source, registration: ClientRegistration, browser: str, now: datetime
+    *,
+    flow: PatientFlow,
+    source: Source,
+    facility: Facility | None,
+    registration: ClientRegistration,
+    browser: str,
+    now: datetime,
 ) -> tuple[Authorization, str | None]:
     """Begin a sign-in. Returns it and the portal's URL, or None where the portal's door is shut.
 
@@ -76,6 +82,7 @@ def start_authorization(
     authorization = Authorization(
         flow=flow,
         source=source,
+        facility=facility,
         registration=registration,
         state_digest=links.digest(state := secrets.token_urlsafe(32)),
         browser_digest=links.digest(browser),

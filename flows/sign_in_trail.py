@@ -37,6 +37,11 @@ class Step:
     tone: str
     seconds: float
 
+    @property
+    def in_our_words(self) -> bool:
+        """Whether the description is ours, of what we saw, and not something the portal said."""
+        return self.event.portal_code in ("", "iss_mismatch", "iss_missing")
+
 
 @dataclass(frozen=True)
 class SignIn:

@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "common.middleware.PolicyMiddleware",
+    "common.middleware.RefuseNulMiddleware",
 ]
 
 ROOT_URLCONF = "medblocks_connect.urls"

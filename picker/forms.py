@@ -13,12 +13,14 @@ class SearchForm(forms.Form):
     q = forms.CharField(
         label="Name of your hospital, clinic or health plan",
         max_length=MAX_QUERY,
-        required=False,
         widget=forms.TextInput(
             attrs={"type": "search", "autocomplete": "off", "autocapitalize": "words", "spellcheck": "false"}
         ),
         help_text="You can also type a city or a ZIP code.",
-        error_messages={"max_length": f"Use fewer words: at most {MAX_QUERY} characters."},
+        error_messages={
+            "required": "Type the name of a hospital, clinic or health plan.",
+            "max_length": f"Use fewer words: at most {MAX_QUERY} characters.",
+        },
     )
 
 

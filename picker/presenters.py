@@ -16,7 +16,7 @@ FAILURES: dict[str, tuple[str, str]] = {
     ),
     Outcome.OAUTH_CALLBACK_FAILED: (
         "Their sign-in page reported a problem, so the connection was not made.",
-        "Nothing was shared. Trying again in a few minutes often works.",
+        "Nothing was shared. Please try again in a few minutes. If it happens again, tell the team behind your app.",
     ),
     Outcome.OAUTH_STATE_EXPIRED: (
         "Signing in took longer than 15 minutes, so for your safety we stopped waiting.",
@@ -60,11 +60,14 @@ class Result:
     """What came of one source, for the completion screen."""
 
     name: str
+    through: str
+    """The portal's name, where it is another than the place's."""
     happened: str
     advice: str
     retry_url: str
     is_connected: bool
     """Now, by this sign-in or by an earlier one that still holds."""
+    may_retry: bool
 
 
 def link_path(flow: PatientFlow, page: str = "") -> str:
@@ -106,6 +109,8 @@ def initials(name: str) -> str:
     return "".join(letters[:2]).upper() or "•"
 
 
+# Trying again would only repeat it.
+BEYOND_THE_PATIENT = {Outcome.DISCOVERY_FAILED}
 STILL_CONNECTED = "Your earlier connection still works; nothing has changed."
 
 
@@ -116,11 +121,14 @@ def result(flow: PatientFlow, authorization: Authorization, connected_source_ids
     is_connected = source.id in connected_source_ids
     if is_connected and happened:
         advice = STILL_CONNECTED
+    facility = authorization.facility
     return Result(
-        name=source.name,
+        name=facility.name if facility else source.name,
+        through=source.name if facility and facility.name != source.name else "",
         happened=happened,
         advice=advice,
-        retry_url=link_path(flow) if flow.is_direct else confirm_path(flow, source),
+        retry_url=link_path(flow) if flow.is_direct else confirm_path(flow, source, facility),
+        may_retry=authorization.outcome not in BEYOND_THE_PATIENT,
         is_connected=is_connected,
     )
 

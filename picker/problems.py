@@ -36,7 +36,7 @@ EXPIRED_LINK = Problem(
 FINISHED_LINK = Problem(
     200,
     "You have finished here",
-    "This link was used and has done its work.",
+    "This link was used already.",
     "You can close this page or go back to your app.",
 )
 UNKNOWN_SOURCE = Problem(
@@ -67,14 +67,14 @@ OTHER_BROWSER = Problem(
 NO_COOKIE = Problem(
     403,
     "Your browser did not keep our cookie",
-    "We use one cookie, only to make sure that it is you who comes back from the sign-in page.",
+    "We use cookies only to make sure that it is you who comes back from the sign-in page.",
     "Allow cookies for this site, or leave private browsing, then go back and try again.",
 )
 
 COOKIE_LOST = Problem(
     400,
     "Your browser did not keep our cookie",
-    "You came back from the sign-in page, but without the one cookie that tells us it is you. Nothing was shared.",
+    "You came back from the sign-in page, but without the cookie that tells us it is you. Nothing was shared.",
     "Allow cookies for this site, or leave private browsing, then open the link from your app again. If you started "
     "in another browser, go back to that one.",
 )
@@ -87,6 +87,7 @@ def problem_page(request: HttpRequest, problem: Problem, flow: PatientFlow | Non
         context |= {
             "organization": flow.organization,
             **return_context(request, flow),
+            "reference": flow.public_id,
             "back_path": presenters.link_path(flow) if problem is UNKNOWN_SOURCE and not flow.is_direct else None,
         }
     response = render(request, "picker/problem.html", context, status=problem.status)

@@ -32,7 +32,7 @@ from picker.problems import (
     problem_page,
 )
 from picker.return_button import return_context
-from sources.models import ClientRegistration, Source
+from sources.models import ClientRegistration, Facility, Source
 from sources.search import search
 
 MAX_RESULTS = 30
@@ -98,8 +98,8 @@ def closed_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse | None:
 @while_open
 def choose(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     if flow.source is not None:
-        return sign_in(request, flow, flow.source)
-    form = SearchForm(request.GET or None, label_suffix="")
+        return sign_in(request, flow, flow.source, None)
+    form = SearchForm(request.GET if "q" in request.GET else None, label_suffix="")
     found = search_results(flow, form)
     if "fragment" in request.GET:
         return render(request, "picker/results.html", found)
@@ -150,6 +150,7 @@ def confirm(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
         "flow": flow,
         "organization": flow.organization,
         "source": source,
+        "facility": facility,
         "place_name": facility.name if facility else source.name,
         "portal_host": presenters.portal_host(source),
         "connect_path": presenters.link_path(flow, "connect"),
@@ -170,17 +171,17 @@ def connect(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
         return problem_page(request, UNKNOWN_SOURCE, flow)
     if not browser_of(request):
         return problem_page(request, NO_COOKIE, flow)
-    return sign_in(request, flow, source)
+    return sign_in(request, flow, source, chosen_facility(source, request.POST.get("facility", "")))
 
 
-def sign_in(request: HttpRequest, flow: PatientFlow, source: Source) -> HttpResponse:
+def sign_in(request: HttpRequest, flow: PatientFlow, source: Source, facility: Facility | None) -> HttpResponse:
     """Send the browser to the portal, or to the page that says why that is not possible now."""
     registration = ClientRegistration.objects.best_for(source, flow.organization)
     if registration is None:
         return problem_page(request, CLOSED_SOURCE if flow.is_direct else UNKNOWN_SOURCE, flow)
     browser = browser_of(request) or new_secret()
     _, portal_url = start_authorization(
-        flow=flow, source=source, registration=registration, browser=browser, now=timezone.now()
+        flow=flow, source=source, facility=facility, registration=registration, browser=browser, now=timezone.now()
     )
     response = SeeOther(portal_url or presenters.link_path(flow, "done"))
     remember_browser(request, response, browser)
@@ -228,6 +229,7 @@ def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
         "organization": flow.organization,
         "connected": [entry for entry in results if entry.is_connected],
         "failed": [entry for entry in results if not entry.is_connected],
+        "reference": flow.public_id,
         "is_open": flow.is_open(now),
         "choose_path": presenters.link_path(flow),
         **return_context(request, flow),

@@ -77,6 +77,10 @@ class RegistrationForm(forms.ModelForm):  # type: ignore[type-arg]  # generic on
             "vendor": "As sources have it in their type: epic, cerner, athena, …",
         }
 
+    def clean_vendor(self) -> str | None:
+        vendor: str | None = self.cleaned_data["vendor"]
+        return vendor.strip().lower() or None if vendor else None
+
     def clean_new_key(self) -> str:
         pem: str = self.cleaned_data["new_key"]
         if not pem:

@@ -15,7 +15,8 @@
       clearInterval(timer);
       note.textContent = "This page has closed. Go back to your app for a new link.";
     } else {
-      note.textContent = "For your safety this page closes in " + left + (left === 1 ? " minute." : " minutes.");
+      var words = "For your safety this page closes in " + left + (left === 1 ? " minute." : " minutes.");
+      if (note.textContent !== words) note.textContent = words; // a screen reader repeats what is written again
     }
   }, 15000);
 })();

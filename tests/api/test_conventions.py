@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from common.logs import JsonFormatter
 from organizations.models import ApiKey
 from organizations.operations import create_api_key
 from tests.api_client import Api
@@ -195,3 +196,39 @@ def test_api_answers_are_never_cached_and_open_to_no_other_site(api):
 
     assert "no-store" in answer.headers["Cache-Control"]
     assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+@pytest.mark.parametrize("accept", ["text/html", "*", "garbage", "application/fhir+ndjson", "application/xml;q=0.9"])
+def test_the_answer_is_json_whatever_is_asked_for(api, accept):
+    answer = api.get("/patients", Accept=accept)
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize("path", ["/patients/nobody?x=1", "/sessions/sess_x?x=1", "/connections/fhirsrc_x?x=1"])
+def test_paths_without_query_parameters_refuse_them(api, path):
+    assert api.get(path).problem[0::2] == (400, "x")
+
+
+def test_health_takes_only_get_and_answers_under_any_host(client):
+    assert client.post("/health").json()["error"]["code"] == "method_not_allowed"
+    assert client.get("/health", headers={"Host": "10.0.0.7:8000"}).status_code == 200
+
+
+def test_paths_never_reach_the_logs(api, client, caplog):
+    token = "0123456789abcdef0123456789abcdef"
+    for path in (f"/c/{token}", f"/c/%20{token}", f"/c//{token}", f"/C/{token}", f"/c/{token[:-1]}", f'/c/"{token}"'):
+        client.get(path)
+    api.get("/patients/jane.doe%40example.com")
+    api.get(f"/nothing/{token}")
+
+    logged = "\n".join(JsonFormatter().format(record) for record in caplog.records)
+    assert "Not Found" in logged
+    assert token[:-1] not in logged
+    assert "jane.doe" not in logged
+
+
+@pytest.mark.parametrize("path", ["/branding/%00/x/accent.css", "/admin/patients/patient/%00/change/", "/admin/?x=%00"])
+def test_a_nul_in_an_address_is_never_a_failure_of_ours(client, db, path):
+    assert client.get(path).status_code in (302, 400, 404)

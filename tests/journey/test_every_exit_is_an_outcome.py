@@ -1,10 +1,13 @@
 """Whatever a portal does, the patient reads a page, the app a failure code, and staff the portal's own words."""
 
+from urllib.parse import quote
+
 import pytest
 from django.utils import timezone
 
 from common.outbound import Limits, session
 from flows.models import Authorization, AuthorizationEvent
+from flows.sign_in import redirect_uri
 from patients.models import Connection
 from tests.journey.conftest import registered
 from tests.portals import NASTY_DESCRIPTION, Choices, Portal
@@ -198,6 +201,78 @@ def test_an_answer_that_names_another_issuer_or_none_is_not_believed(walk, iss, 
     assert last_event().portal_code in ("iss_mismatch", "iss_missing")
 
 
+ODD_BUT_USABLE = [
+    {"expires_in": "soon"},
+    {"expires_in": "3600.0"},
+    {"expires_in": []},
+    {"expires_in": {}},
+    {"expires_in": -1},
+    {"expires_in": 1e300},
+    {"access_grant_expiration": "9999-12-31T23:59:59-14:00"},
+    {"access_grant_expiration": "0001-01-01T00:00:00+14:00"},
+    {"access_grant_expiration": "never"},
+    {"id_token": 5},
+]
+
+
+@pytest.mark.parametrize("fields", ODD_BUT_USABLE, ids=repr)
+def test_an_odd_token_answer_connects_and_can_be_read_afterwards(api, walk, fields):
+    text = walk(Choices(extra_fields=fields))
+
+    assert "You are connected" in text
+    assert api.get("/patients/p-1").status == 200
+
+
+ODD_AND_USELESS = [
+    {"scope": "patient/\ud800"},
+    {"scope": 5},
+    {"access_token": "x" * 20_000},
+    {"access_token": "a\nb"},
+    {"refresh_token": 5},
+    {"patient": "a/b"},
+    {"patient": "\x00"},
+]
+
+
+@pytest.mark.parametrize("fields", ODD_AND_USELESS, ids=lambda fields: repr(fields)[:40])
+def test_a_token_answer_that_cannot_be_kept_is_invalid(walk, fields):
+    walk(Choices(extra_fields=fields))
+
+    assert failure(walk) == "invalid_token_response"
+
+
+@pytest.mark.parametrize("issuer", ["a\x00b", "\ud800", "x" * 5000])
+def test_an_issuer_that_is_no_text_is_no_issuer(walk, issuer):
+    assert "You are connected" in walk(Choices(issuer=issuer, sends_iss=False))
+
+
+def test_a_description_that_grows_when_it_is_scrubbed_still_fits(browser, riverside, portal, flow):
+    leaving = browser.leave_for(flow, riverside.id)
+    state = leaving.split("state=")[1].split("&")[0]
+
+    browser.open(f"/oauth/callback?state={state}&error=server_error&error_description={'code=a+' * 70}").follow()
+
+    assert "reported a problem" in browser.text
+    assert len(last_event().portal_description) <= 500
+
+
+def test_a_portal_that_borrows_the_issuer_of_another_gets_neither_its_code_nor_our_verifier(api, browser):
+    """The mix-up attack (RFC 9207): the bad portal sends the patient on to the good one."""
+    with Portal(Choices(sends_iss=True)) as good, Portal(Choices(issuer=good.addresses.issuer, sends_iss=False)) as bad:
+        source = registered(bad, name="Bad")
+        good.register(client_id="medblocks", redirect_uri=redirect_uri())
+        flow = api.post("/patient-flows", {"patient_id": "p-1", "return_url": "https://app.example/back"}).json
+        leaving = browser.leave_for(flow, source.id)
+        onward = leaving.replace(bad.origins["portal"], good.origins["portal"])
+        onward = onward.replace(quote(bad.origins["portal"], safe=""), quote(good.origins["portal"], safe=""))
+
+        browser.open(good.sign_in(onward)).follow()
+
+        assert "Not connected yet" in browser.text
+        assert bad.received("/token") == []
+        assert last_event().portal_code == "iss_mismatch"
+
+
 def test_a_sign_in_that_took_longer_than_its_state_lives(api, browser, riverside, portal, flow):
     back = portal.sign_in(browser.leave_for(flow, riverside.id))
     Authorization.objects.update(expires_at=timezone.now())
@@ -218,10 +293,13 @@ def test_a_registration_deleted_while_the_patient_was_away(api, browser, riversi
     assert Connection.objects.get().failure_code == "oauth_callback_failed"
 
 
-def test_a_failed_attempt_leaves_an_earlier_connection_alone(api, browser, riverside, portal, flow):
+def test_a_failed_attempt_leaves_an_earlier_connection_alone_and_says_so(api, browser, riverside, portal, flow):
     browser.open(portal.sign_in(browser.leave_for(flow, riverside.id)))
     before = Connection.objects.values().get(status="active")
 
-    browser.open(portal.sign_in(browser.leave_for(flow, riverside.id), decision="deny"))
+    browser.open(portal.sign_in(browser.leave_for(flow, riverside.id), decision="deny")).follow()
 
     assert Connection.objects.values().get(status="active") == before
+    assert "You are connected" in browser.text
+    assert "Your earlier connection still works; nothing has changed." in browser.text
+    assert "Nothing was shared" not in browser.text

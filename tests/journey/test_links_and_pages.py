@@ -1,5 +1,6 @@
 """Contract §6: what each link and page does in each state, and what it never does."""
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
@@ -7,8 +8,10 @@ from django.utils import timezone
 
 from flows.models import Authorization, PatientFlow
 from organizations.models import Organization
-from sources.models import Source
+from patients.models import Connection
+from sources.models import Facility, Source
 from sources.operations import NewClient, add_source
+from tests.journey.patient import PatientBrowser
 
 UNKNOWN = "0" * 32
 
@@ -180,6 +183,50 @@ def test_posting_without_the_csrf_token_is_refused_kindly(browser, flow, riversi
     assert not Authorization.objects.exists()
 
 
+@pytest.mark.parametrize("page", ["connect", "return"])
+def test_reloading_a_form_that_was_sent_leads_to_the_first_page(browser, flow, page):
+    assert browser.open(f"{flow['url']}/{page}").location == path_of(flow)
+
+
+def test_a_closed_link_shows_its_results_only_to_who_was_at_the_portal_and_only_for_a_while(
+    browser, flow, riverside, portal
+):
+    browser.open(portal.sign_in(browser.leave_for(flow, riverside.id)))
+    PatientFlow.objects.update(expires_at=timezone.now())
+    assert "You are connected" in browser.open(f"{flow['url']}/done").text
+
+    assert PatientBrowser().open(f"{flow['url']}/done").status == 410
+    Authorization.objects.update(redeemed_at=timezone.now() - timedelta(minutes=16))
+    assert browser.open(f"{flow['url']}/done").status == 410
+
+
+def test_a_place_found_by_its_own_name_is_called_so_on_every_page(browser, flow, riverside, portal):
+    clinic = Facility.objects.create(name="Oak Street Clinic", directory_key="oak")
+    clinic.sources.set([riverside])
+    browser.open(flow["url"]).open(f"{flow['url']}/confirm?connection_id={riverside.id}&facility={clinic.pk}")
+    assert "Connect to Oak Street Clinic" in browser.text
+    assert "the website of Riverside Hospital" in browser.text
+
+    browser.submit(f"{path_of(flow)}/connect", connection_id=riverside.id, facility=str(clinic.pk))
+    browser.open(portal.sign_in(browser.location, decision="deny")).follow()
+
+    assert "Oak Street Clinic through Riverside Hospital" in browser.text
+    assert f"facility={clinic.pk}" in browser.html
+
+
+def test_in_a_frame_the_way_back_is_a_link_out_of_it(browser, flow):
+    browser.page = browser.client.get(path_of(flow), headers={"Sec-Fetch-Dest": "iframe"})
+
+    assert f'href="{path_of(flow)}" target="_top"' in browser.html
+    assert '<form method="post"' not in browser.html
+
+
+def test_an_empty_search_says_what_to_type(browser, flow):
+    browser.open(f"{flow['url']}?q=")
+
+    assert "Error: Type the name of a hospital, clinic or health plan." in browser.text
+
+
 @pytest.mark.parametrize("method", ["put", "delete"])
 @pytest.mark.parametrize("page", ["connect", "return"])
 def test_pages_that_change_something_take_only_post(client, flow, method, page):
@@ -316,5 +363,43 @@ def test_direct_mode_at_a_portal_that_is_down_offers_to_try_again_and_to_go_back
     assert "not answering" in browser.text
     assert f'href="{path_of(direct)}"' in browser.html
     assert api.get(f"/sessions/{direct['id']}").json["status"] == "open"
+    assert f"reference: {direct['id']}" in browser.text
     assert "&success=false&error=portal_unreachable&" in browser.submit(f"{path_of(direct)}/return").location
     assert api.get(f"/sessions/{direct['id']}").json["status"] == "complete"
+
+
+def test_direct_mode_that_succeeded_once_is_a_success_whatever_another_tab_did(browser, direct, portal):
+    browser.open(direct["url"])
+    browser.open(direct["url"])
+    browser.open(portal.sign_in(browser.location))
+    Authorization.objects.filter(outcome="pending").update(
+        outcome="abandoned", finished_at=timezone.now() + timedelta(hours=1), verifier=""
+    )
+    browser.open(direct["url"])
+
+    assert "&success=true&" in browser.submit(f"{path_of(direct)}/return").location
+
+
+def test_direct_mode_at_a_source_that_lost_its_registration_sends_nobody_to_a_list(browser, direct, riverside):
+    riverside.client_registrations.all().delete()
+
+    browser.open(direct["url"])
+
+    assert browser.status == 404
+    assert "Signing in is not possible there at the moment" in browser.text
+    assert "&success=false&error=oauth_callback_failed&" in browser.submit(f"{path_of(direct)}/return").location
+
+
+def test_another_chart_at_the_same_source_is_another_connection(api, browser, organization):
+    from tests.journey.conftest import registered
+    from tests.portals import Choices, Portal
+
+    flow = api.post("/sessions", {"patient_id": "carer", "return_url": "https://a.example"}).json
+    with Portal(Choices()) as portal:
+        source = registered(portal, name="X")
+        browser.open(portal.sign_in(browser.leave_for(flow, source.id)))
+        object.__setattr__(portal.choices, "patient_id", "child")
+        browser.open(portal.sign_in(browser.leave_for(flow, source.id)))
+
+    charts = [entry.fhir_patient_id for entry in Connection.objects.filter(status="active")]
+    assert sorted(charts) == ["child", "patient-1"]

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from organizations.models import Environment
+from organizations.models import Environment, Organization
 from organizations.operations import create_organization
 
 
@@ -15,6 +15,9 @@ class Command(BaseCommand):
         parser.add_argument("--environment", required=True, choices=Environment.values)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        known = Organization.objects.filter(name=options["name"], environment=options["environment"]).first()
+        if known is not None:
+            raise CommandError(f"There is a {known.environment} workspace of this name already: {known.id}")
         try:
             organization = create_organization(name=options["name"], environment=options["environment"])
         except ValidationError as error:

@@ -42,7 +42,7 @@ class Command(BaseCommand):
                 name=options["name"],
                 fhir_base_url=options["fhir_base_url"],
                 environment=options["environment"],
-                type=options["type"],
+                type=options["type"] and options["type"].lower(),
                 portal_url=options["portal_url"],
                 organization=find_organization(options["organization"]) if options["organization"] else None,
                 client=_client(options),
