@@ -14,7 +14,6 @@ pytestmark = pytest.mark.browser
 DIFFERENT = Choices(
     client_auth="private_key_jwt",
     sends_iss=True,
-    issuer="http://127.0.0.1/issuer-of-its-own",
     identity_provider=True,
     token_endpoint_elsewhere=True,
     scopes_answered=("launch/patient", "patient/Observation.rs", "patient/Condition.rs"),

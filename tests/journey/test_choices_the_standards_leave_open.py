@@ -8,7 +8,7 @@ from sources.keys import public_jwk
 from sources.models import ClientRegistration
 from sources.operations import NewClient, add_source
 from tests.journey.conftest import registered
-from tests.portals import Choices, Portal
+from tests.portals import Answer, Choices, Listener, Portal
 
 AWKWARD_SECRET = "s3cret:with/odd+chars&=% ü"
 
@@ -112,3 +112,18 @@ def test_a_portal_that_knows_only_v1_scopes_is_asked_in_v1(connected):
         source = registered(portal, name="X", scopes=" ".join(scopes))
 
         assert set(connected(portal, source).scopes) == set(scopes)
+
+
+@pytest.mark.parametrize(
+    "path", ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/tenant"]
+)
+def test_an_issuer_elsewhere_is_believed_if_its_own_metadata_names_the_token_endpoint(connected, path):
+    def metadata(request) -> Answer:
+        named = {"token_endpoint": portal.addresses.token}
+        return Answer.json(named if request.path in (path, f"/tenant{path}") else {})
+
+    with (
+        Listener("issuer", metadata) as elsewhere,
+        Portal(Choices(sends_iss=True, issuer=f"{elsewhere.origin}/tenant")) as portal,
+    ):
+        assert connected(portal, registered(portal, name="X")).status == "active"

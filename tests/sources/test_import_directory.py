@@ -200,6 +200,7 @@ class TestCommand:
         lines = self.run(str(tmp_path / "river.json.gz"), "--environment", "sandbox", "--vendor", "epic")
 
         assert lines == [
+            "Into the sandbox catalogue:",
             "Sources:    2 added, 0 updated, 0 unchanged",
             "Facilities: 2 added, 0 updated, 0 unchanged",
             "Refused:    1 × reference to an entry that is not in the file",
