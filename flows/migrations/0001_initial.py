@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ('finished_at', models.DateTimeField(blank=True, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('connection', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='authorizations', to='patients.connection')),
-                ('facility', models.ForeignKey(blank=True, help_text='What was chosen.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='sources.facility')),
+                ('facility', models.ForeignKey(blank=True, help_text='What the patient chose.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='sources.facility')),
                 ('registration', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='sources.clientregistration')),
                 ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='authorizations', to='sources.source')),
                 ('flow', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='authorizations', to='flows.patientflow')),
