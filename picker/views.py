@@ -229,6 +229,7 @@ def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
         "organization": flow.organization,
         "connected": [entry for entry in results if entry.is_connected],
         "failed": [entry for entry in results if not entry.is_connected],
+        "is_nothing_connected": not any(entry.is_connected for entry in results),
         "reference": flow.public_id,
         "is_open": flow.is_open(now),
         "choose_path": presenters.link_path(flow),
