@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -61,6 +62,9 @@ def data_dir(tmp_path_factory):
     yield directory / "postgres"
     for process in servers_on(directory):
         process.kill()
+    for link in Path(tempfile.gettempdir()).glob("medblocks-*"):
+        if link.is_symlink() and directory in link.readlink().parents:
+            link.unlink()
 
 
 def servers_on(directory: Path) -> list[psutil.Process]:
