@@ -7,6 +7,8 @@ from django.http import HttpRequest
 from flows.models import PatientFlow
 from picker import presenters
 
+FRAMES = ("iframe", "frame")
+
 
 def return_context(request: HttpRequest, flow: PatientFlow) -> dict[str, Any]:
     """What `components/return.html` needs.
@@ -19,6 +21,3 @@ def return_context(request: HttpRequest, flow: PatientFlow) -> dict[str, Any]:
         "return_label": presenters.return_label(flow),
         "unframed_path": request.get_full_path() if request.headers.get("Sec-Fetch-Dest") in FRAMES else None,
     }
-
-
-FRAMES = ("iframe", "frame")

@@ -224,12 +224,13 @@ def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
         return waiting_page(request, flow)
     still_connected = flow.patient.active_source_ids()
     results = [presenters.result(flow, authorization, still_connected) for authorization in latest]
+    connected = [entry for entry in results if entry.is_connected]
     context = {
         "flow": flow,
         "organization": flow.organization,
-        "connected": [entry for entry in results if entry.is_connected],
+        "connected": connected,
         "failed": [entry for entry in results if not entry.is_connected],
-        "is_nothing_connected": not any(entry.is_connected for entry in results),
+        "is_nothing_connected": not connected,
         "reference": flow.public_id,
         "is_open": flow.is_open(now),
         "choose_path": presenters.link_path(flow),

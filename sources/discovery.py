@@ -58,16 +58,11 @@ def _with_proven_issuer(configuration: SmartConfiguration, source: Source) -> Sm
     """
     issuer = configuration.issuer
     own = {origin_of(configuration.token_endpoint), origin_of(source.fhir_base_url)}
-    if not issuer or _origin(issuer) in own or _vouches(issuer, configuration.token_endpoint, source):
-        return configuration
-    return replace(configuration, issuer=None)
-
-
-def _origin(issuer: str) -> str:
     try:
-        return origin_of(issuer)
-    except ValueError:
-        return ""
+        proven = not issuer or origin_of(issuer) in own or _vouches(issuer, configuration.token_endpoint, source)
+    except ValueError:  # it is no URL
+        proven = False
+    return configuration if proven else replace(configuration, issuer=None)
 
 
 def _vouches(issuer: str, token_endpoint: str, source: Source) -> bool:
@@ -77,7 +72,7 @@ def _vouches(issuer: str, token_endpoint: str, source: Source) -> bool:
     for url in (f"{issuer.rstrip('/')}/.well-known/openid-configuration", inserted):
         try:
             metadata = outbound.get(url, source.reach, limits=LIMITS).json()
-        except (outbound.OutboundError, ValueError):
+        except (outbound.OutboundError, ValueError, RecursionError):
             continue
         if isinstance(metadata, dict) and metadata.get("token_endpoint") == token_endpoint:
             return True

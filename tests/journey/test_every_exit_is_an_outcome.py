@@ -241,7 +241,7 @@ def test_a_token_answer_that_cannot_be_kept_is_invalid(walk, fields):
     assert failure(walk) == "invalid_token_response"
 
 
-@pytest.mark.parametrize("issuer", ["a\x00b", "\ud800", "x" * 5000])
+@pytest.mark.parametrize("issuer", ["a\x00b", "\ud800", "x" * 5000, "https://[bad", "https://x:99999/"])
 def test_an_issuer_that_is_no_text_is_no_issuer(walk, issuer):
     assert "You are connected" in walk(Choices(issuer=issuer, sends_iss=False))
 
