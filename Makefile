@@ -4,7 +4,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page
+.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import
 
 demo: export SANDBOX = true
 demo: export BASE_URL = http://localhost:$(PORT)
@@ -36,6 +36,17 @@ format: .venv/.dev
 
 bench-page: .venv/.dev chromium
 	$(BIN)/python -m bench.page_weight
+
+# FACILITIES=1000000 shows how it grows.
+bench-search: FACILITIES ?= 150000
+bench-search: .venv/.dev
+	@$(BIN)/python -m bench.search --facilities $(FACILITIES)
+
+bench-golden: .venv/.dev
+	@$(BIN)/python -m bench.golden
+
+bench-import: .venv/.dev
+	@$(BIN)/python -m bench.directory_import
 
 chromium: .venv/.dev
 	@$(BIN)/python tests/browser/chromium.py

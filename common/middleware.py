@@ -82,7 +82,8 @@ class PolicyMiddleware:
     """Writes the Content-Security-Policy, and keeps answers out of caches and search engines.
 
     A view that needs more than the strict policy sets `response.csp`, a dict of directives that
-    replace the strict ones; a value of None drops the policy (only the admin's pages need that).
+    replace the strict ones. One that may ask the browser for something that nobody else may sets
+    `response.permissions` in the same way.
     """
 
     STRICT = {
@@ -96,6 +97,7 @@ class PolicyMiddleware:
         "base-uri": "'none'",
         "frame-ancestors": "'none'",
     }
+    PERMISSIONS = {"camera": "()", "geolocation": "()", "microphone": "()"}
     # django-unfold's scripts evaluate expressions in attributes (Alpine), and its pages carry their colours.
     # Scripts inside pages stay forbidden: a portal's hostile words could at most be read.
     ADMIN = STRICT | {
@@ -111,6 +113,8 @@ class PolicyMiddleware:
         base = self.ADMIN if request.path.startswith("/admin/") else self.STRICT
         policy = base | getattr(response, "csp", {})
         response["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
+        permissions = self.PERMISSIONS | getattr(response, "permissions", {})
+        response["Permissions-Policy"] = ", ".join(f"{name}={who}" for name, who in permissions.items())
         if policy["frame-ancestors"] != "'none'":
             # X-Frame-Options cannot name who may frame; the policy above can, and wins where both are understood.
             response.xframe_options_exempt = True

@@ -15,10 +15,14 @@ from common.admin_filters import PeriodFilter, SignInPeriodFilter
 from common.admin_html import badge, joined, link, when
 from flows.models import Authorization, AuthorizationEvent, FlowStatus, Outcome, PatientFlow
 from flows.sign_in_trail import NEVER_LOADED, NOT_FAILED, flow_badge, outcome_in_words, outcome_tone
+from flows.source_request_admin import SourceRequestAdmin
 from patients.admin import patients_called
 from sources.base_urls import is_source_id
 
 MAX_FOUND = 1000
+
+# Django looks for a model's pages in this module; those of this one are in a module of their own.
+__all__ = ["AuthorizationAdmin", "AuthorizationEventAdmin", "PatientFlowAdmin", "SourceRequestAdmin"]
 
 
 class StatusFilter(DropdownFilter):  # type: ignore[misc]  # unfold has no types

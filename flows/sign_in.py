@@ -199,6 +199,8 @@ def _succeed(authorization: Authorization, tokens: Tokens, now: datetime) -> Non
         connection = connect(patient=flow.patient, source=authorization.source, flow_id=flow.id, tokens=tokens, now=now)
         _attach(authorization, connection)
         record(authorization, EventKind.CONNECTED, now, code=Outcome.CONNECTED)
+    if authorization.facility_id is not None:
+        Facility.objects.chosen(authorization.facility_id)
 
 
 def _fail(authorization: Authorization, error: PortalError, now: datetime) -> None:

@@ -49,6 +49,9 @@ NAVIGATION = [
         "items": [
             _item("Sources", "database", "sources", "source"),
             _item("Facilities", "local_hospital", "sources", "facility"),
+            _item("Places asked for", "add_location_alt", "flows", "sourcerequest"),
+            _item("Directories", "menu_book", "sources", "directory"),
+            _item("Imports", "move_to_inbox", "sources", "directoryimport"),
             _item("Client registrations", "badge", "sources", "clientregistration"),
         ],
     },

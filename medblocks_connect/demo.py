@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from flows.sign_in import redirect_uri
 from organizations.models import ApiKey, Environment, Organization
 from organizations.operations import create_api_key, create_organization
 from sandbox.operations import SandboxSource, portal_users, prepare_sandbox
-from sources.directory import import_directory
+from sources.imports import import_file
 from sources.models import Catalogue, ClientRegistration, Facility, Source
 from sources.operations import NewClient, add_source
 
@@ -150,7 +151,10 @@ def _move_from_other_ports(source: Source) -> None:
 
 def _import_catalogue(sources: list[SandboxSource]) -> None:
     bundle = made_up_bundle([(source.name, source.fhir_base_url) for source in sources], FACILITIES, SEED)
-    import_directory(content=json.dumps(bundle).encode(), environment=Environment.SANDBOX)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "made-up-places.json"
+        file.write_text(json.dumps(bundle))
+        import_file(file, environment=Environment.SANDBOX, by="demo")
 
 
 def _api_key(organization: Organization, earlier: str) -> str:

@@ -7,11 +7,14 @@ from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
-from common.parsers import MAX_BODY_BYTES
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medblocks_connect.settings")
-
 django = get_wsgi_application()
+
+# These need Django's settings.
+from common.parsers import MAX_BODY_BYTES  # noqa: E402
+from sources.searching.index import warm  # noqa: E402
+
+warm()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

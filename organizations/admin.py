@@ -33,6 +33,7 @@ class OrganizationAdmin(StaffAdmin):
         (None, {"fields": ["name", "environment", "created"]}),
         ("Look of the patients' pages", {"fields": ["accent_color", "logo_preview", "new_logo", "remove_logo"]}),
         ("Links for patients", {"fields": ["support_url", "privacy_url"]}),
+        ("What patients find", {"fields": ["unavailable_sources"]}),
         ("Where the pages may lead and be shown", {"fields": ["allowed_return_origins", "allowed_frame_ancestors"]}),
     ]
     created = when("created_at", "Created", ordering="pk")

@@ -19,6 +19,13 @@ class Environment(models.TextChoices):
     PRODUCTION = "production"
 
 
+class UnavailableSources(models.TextChoices):
+    """What patients see of places where nobody can sign in yet."""
+
+    HIDDEN = "hidden", "hidden: patients do not find them"
+    SHOWN = "shown", "shown as not available yet, to be asked for"
+
+
 class Organization(models.Model):
     """A workspace: it owns keys, patients, flows and the look of its hosted pages."""
 
@@ -45,13 +52,23 @@ class Organization(models.Model):
         default=list,
         help_text="Origins that may show the hosted pages in a frame. Empty: none.",
     )
+    unavailable_sources = models.CharField(
+        max_length=10,
+        choices=UnavailableSources,
+        default=UnavailableSources.HIDDEN,
+        help_text="What patients see of sources without a ready client registration.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=Q(environment__in=Environment.values), name="organizations_organization_environment_known"
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(unavailable_sources__in=UnavailableSources.values),
+                name="organizations_organization_unavailable_sources_known",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -60,6 +77,10 @@ class Organization(models.Model):
     @property
     def is_sandbox(self) -> bool:
         return self.environment == Environment.SANDBOX
+
+    @property
+    def shows_unavailable_sources(self) -> bool:
+        return self.unavailable_sources == UnavailableSources.SHOWN
 
     @property
     def branding_version(self) -> str:

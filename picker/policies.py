@@ -37,5 +37,10 @@ def allow_leaving_for_app(response: HttpResponse, flow: PatientFlow) -> None:
     _add(response, "form-action", allowed)
 
 
+def allow_asking_for_position(response: HttpResponse) -> None:
+    """Let the page's script ask the browser where it is; the browser asks its owner."""
+    response.permissions = {"geolocation": "(self)"}  # type: ignore[attr-defined]
+
+
 def _add(response: HttpResponse, directive: str, value: str) -> None:
     response.csp = getattr(response, "csp", {}) | {directive: value}  # type: ignore[attr-defined]

@@ -1,8 +1,10 @@
 """Turning flows and outcomes into words for a page. No rules, no queries."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode, urlsplit
+from types import MappingProxyType
+from urllib.parse import urlencode
 
 from flows import links
 from flows.models import Authorization, Outcome, PatientFlow
@@ -46,16 +48,6 @@ FAILURES: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Place:
-    """One thing a patient may choose."""
-
-    name: str
-    detail: str
-    initials: str
-    confirm_url: str
-
-
-@dataclass(frozen=True)
 class Result:
     """What came of one source, for the completion screen."""
 
@@ -76,37 +68,15 @@ def link_path(flow: PatientFlow, page: str = "") -> str:
     return f"/c/{token}/{page}" if page else f"/c/{token}"
 
 
-def confirm_path(flow: PatientFlow, source: Source, facility: Facility | None = None, query: str = "") -> str:
-    parameters = {"connection_id": source.id}
-    if facility is not None:
-        parameters["facility"] = str(facility.pk)
-    if query:
-        parameters["q"] = query
-    return f"{link_path(flow, 'confirm')}?{urlencode(parameters)}"
-
-
-def place(flow: PatientFlow, source: Source, facility: Facility | None = None, query: str = "") -> Place:
-    """A search hit or a recommended source, with what tells it from its neighbours."""
-    name = facility.name if facility else source.name
-    portal = f"{source.name} portal" if facility and source.name != name else portal_host(source)
-    details = [facility.place if facility else "", portal]
-    return Place(
-        name=name,
-        detail=" · ".join(detail for detail in details if detail),
-        initials=initials(name),
-        confirm_url=confirm_path(flow, source, facility, query),
-    )
-
-
-def portal_host(source: Source) -> str:
-    """The web host that a patient knows the portal by."""
-    return (urlsplit(source.portal_url or source.fhir_base_url).hostname or "").removeprefix("www.")
-
-
-def initials(name: str) -> str:
-    """One or two letters in place of a logo."""
-    letters = [word[0] for word in name.split() if word[0].isalnum()]
-    return "".join(letters[:2]).upper() or "•"
+def confirm_path(
+    flow: PatientFlow,
+    source: Source,
+    facility: Facility | None = None,
+    search: Mapping[str, str | int] = MappingProxyType({}),
+) -> str:
+    """The page that says where the patient is going. `search` leads back to what found it."""
+    chosen = {"connection_id": source.id} | ({"facility": facility.pk} if facility else {})
+    return f"{link_path(flow, 'confirm')}?{urlencode(chosen | dict(search))}"
 
 
 # Trying again would only repeat it.

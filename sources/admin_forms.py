@@ -7,13 +7,15 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
-from unfold.widgets import UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
 from common.admin_forms import SecretField
+from common.outbound import AddressRefused, check_url
 from organizations.models import Organization
 from sources import keys
 from sources.base_urls import source_id
-from sources.models import AuthMethod, ClientRegistration, Source
+from sources.imports.report import field_in_words, value_in_words
+from sources.models import AuthMethod, ClientRegistration, Directory, Facility, Source
 from sources.operations import checked_base_url
 
 
@@ -44,7 +46,33 @@ class NewSourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only 
         return entered
 
 
-class SourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in its stubs
+class OverlayForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in its stubs
+    """Shows which fields staff have edited, with what the directory says, and gives them back."""
+
+    give_back = forms.MultipleChoiceField(
+        required=False,
+        label="Use the directory's value again",
+        help_text="Imports keep what staff edited. What is ticked here follows the directory again.",
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields.get("give_back")
+        if isinstance(field, forms.MultipleChoiceField):
+            field.choices = [
+                (name, f"{field_in_words(name).capitalize()}: the directory says {value_in_words(value)}")
+                for name, value in self.instance.directory_values.items()
+            ]
+
+
+class FacilityForm(OverlayForm):
+    class Meta:
+        model = Facility
+        fields: ClassVar[list[str]] = []
+
+
+class SourceForm(OverlayForm):
     class Meta:
         model = Source
         fields: ClassVar[list[str]] = []
@@ -123,3 +151,31 @@ class RegistrationForm(forms.ModelForm):  # type: ignore[type-arg]  # generic on
         elif (entered.get("make_key") or lacks_key) and "new_key" in entered:
             registration.private_key = keys.new_private_key()
         registration.key_id = keys.key_id(registration.private_key) if registration.private_key else ""
+
+
+class DirectoryForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in its stubs
+    class Meta:
+        model = Directory
+        fields: ClassVar[list[str]] = []
+
+    def clean_vendor(self) -> str | None:
+        vendor: str | None = self.cleaned_data["vendor"]
+        return vendor.strip().lower() or None if vendor else None
+
+    def clean_url(self) -> str | None:
+        return self.cleaned_data["url"] or None
+
+    def clean(self) -> dict[str, Any]:
+        entered = super().clean() or self.cleaned_data
+        environment = entered.get("environment") or self.instance.environment
+        if entered.get("url") and environment:
+            self._check_url(entered["url"], environment)
+        if entered.get("is_watched") and not entered.get("url"):
+            raise ValidationError({"url": "What is imported every week needs a URL."})
+        return entered
+
+    def _check_url(self, url: str, environment: str) -> None:
+        try:
+            check_url(url, Source(environment=environment).reach)
+        except AddressRefused as error:
+            raise ValidationError({"url": f"{error} A {environment} directory cannot be there."}) from error

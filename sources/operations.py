@@ -1,6 +1,5 @@
 """Changing the catalogue by hand: adding a source and how we are known there."""
 
-import hashlib
 from dataclasses import dataclass, field
 
 from django.core.exceptions import ValidationError
@@ -67,6 +66,8 @@ def checked_base_url(fhir_base_url: str, environment: str) -> str:
 
 
 def _save(source: Source, client: NewClient | None) -> Source:
+    """What staff say of a source is theirs from now on: no directory describes it, and no import retires it."""
+    Catalogue.lock()
     existing = Source.objects.select_for_update().filter(pk=source.pk).first()
     if existing is not None:
         _keep_what_was_not_given(source, existing)
@@ -91,10 +92,9 @@ def _keep_what_was_not_given(source: Source, existing: Source) -> None:
 
 def _save_facility(source: Source) -> None:
     """What patients find the source by: what directories list for it, else a facility of its own name."""
-    key = hashlib.sha256(f"source:{source.id}".encode()).hexdigest()
-    if source.facilities.exclude(directory_key=key).exists():
+    if source.facilities.filter(retired_at=None).exclude(made_for=source).exists():
         return
-    facility, _ = Facility.objects.update_or_create(directory_key=key, defaults={"name": source.name})
+    facility, _ = Facility.objects.update_or_create(made_for=source, defaults={"name": source.name})
     facility.sources.set([source])
 
 

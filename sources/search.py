@@ -1,30 +1,60 @@
-"""Finding a facility by what a patient types: its name, another name, its place, its web site."""
+"""Finding a facility by what a patient types: its name, another name, its place, its web address.
 
+One search for the picker and for `GET /connections`. `searching/` has its parts: `words` and `links` fold text,
+`asked` reads a query, `stages` widens it, `queries` asks the index, `ranking` orders, `reasons` explains.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tantivy import Occur, Query
+from tantivy import Query
 
 from organizations.models import Organization
-from sources.documents import SCHEMA, SHARED
-from sources.index import current
-from sources.models import ClientRegistration, Facility, Source, SourceQuerySet
-from sources.words import query_words
+from sources.geography import Point
+from sources.models import ClientRegistration, Facility, Portal, Source
+from sources.searching import asked, queries
+from sources.searching.asked import Asked
+from sources.searching.documents import access
+from sources.searching.index import OpenIndex, current
+from sources.searching.ranking import Ranked, run
+from sources.searching.reasons import why
+from sources.searching.stages import ENOUGH, Stage, stages
 
-# Field: score of a whole word, score of its beginning. A name says more than a place.
-_SCORES = {"name": (8.0, 4.0), "other": (6.0, 3.0), "place": (2.0, 1.0)}
-_WHOLE_NAME, _FIRST_WORD = 4.0, 1.0
-# Pairs read for each source wanted, to begin with: one source may have thousands of facilities that match.
-_PAIRS_PER_SOURCE = 8
+# Pairs read for each hit wanted, to begin with: one portal may have thousands of facilities of one name.
+_PAIRS_PER_HIT = 8
 # How many sources may have come in above a page's end until it is no longer found.
 _SLACK = 100
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A place that matches, and a source that holds its records. A facility with two sources is two hits."""
+    """A place that matches, with the portals that have its records.
+
+    Each portal has its `source` loaded and `is_offered`: whether this workspace can sign patients in there.
+    `others` counts further places of the same name behind the same portals. `why` says what matched where
+    that is not obvious: "Also known as MGH". `distance_km` is from the point that was asked for.
+    """
+
+    facility: Facility
+    portals: tuple[Portal, ...]
+    others: int
+    why: str
+    distance_km: float | None
+
+
+@dataclass(frozen=True)
+class Results:
+    hits: list[Hit]
+    has_more: bool
+
+
+@dataclass(frozen=True)
+class SourceHit:
+    """A source with its best matching place."""
 
     source: Source
     facility: Facility
+    distance_km: float | None
 
 
 @dataclass(frozen=True)
@@ -35,119 +65,153 @@ class Position:
     count: int
 
 
-@dataclass(frozen=True)
-class _Ranked:
-    pair: int
-    source_number: int
+def search(
+    text: str, *, organization: Organization, limit: int, near: Point | None = None, offered_only: bool = True
+) -> Results:
+    """The places that match `text`, best first; near a point the nearer ones first. At most three queries.
 
-
-def search(text: str, *, organization: Organization, limit: int, offered_only: bool = True) -> list[Hit]:
-    """The places that have every word of `text`, best first; equally good ones by name, then id.
-
-    Each word may be the beginning of one. Only what the workspace may see, and with `offered_only` only
-    where its patients can sign in. Any text is fine; one without letters or digits finds nothing. At most
-    three queries, however many hits.
+    Any text is fine; one without letters or digits finds nothing, or with `near` the nearest places. Only
+    what the workspace may see, and with `offered_only` only where its patients can sign in.
     """
-    words = query_words(text)
-    if not words:
-        return []
-    if not offered_only:
-        ranked = _ranked(_query(words, [_visible_to(organization)]), limit)
-        return _read(ranked, Source.objects.visible_to(organization))
-    ranked = _ranked(_query(words, [_visible_to(organization), _offered_to(organization)]), limit)
-    return _read(ranked, Source.objects.offered_to(organization))
+    question, index = asked.read(text), current()
+    usable = Usable.by(organization)
+    filters = [usable.query(organization, index) if offered_only else _visible_to(organization, index)]
+    groups = _widened(question, near, filters, index, wanted=limit + 1, key=lambda one: one.group)
+    portals = _portals([group[0].facility for group in groups[:limit]], organization, usable, offered_only=offered_only)
+    hits = []
+    for group in groups[:limit]:
+        # What the index still has and the database no longer allows is left out.
+        if found := portals.get(group[0].facility):
+            others = _others(group, found, filters, index)
+            distance = group[0].distance_km if question.near or near else None
+            facility = found[0].facility
+            hits.append(Hit(facility, tuple(found), others, why(question, facility, found), distance))
+    return Results(hits, has_more=len(groups) > limit)
 
 
 def search_sources(
-    text: str, *, organization: Organization, vendor: str | None, limit: int, after: Position | None
-) -> tuple[list[Hit], Position | None]:
+    text: str,
+    *,
+    organization: Organization,
+    vendor: str | None,
+    limit: int,
+    near: Point | None = None,
+    after: Position | None,
+) -> tuple[list[SourceHit], Position | None]:
     """A page of the visible sources in the order of `search`, each once with its best place, and its end.
 
     The end is None on the last page. At most two queries. A change of the catalogue between two pages
     neither repeats nor skips what it leaves alone, as long as the hit at `after` is still there.
     """
-    words = query_words(text)
-    if not words:
-        return [], None
-    filters = [_visible_to(organization)]
-    if vendor is not None:
-        filters.append(_term("vendor", vendor))
+    question, index = asked.read(text), current()
+    filters = [_visible_to(organization, index), *([queries.term("vendor", vendor)] if vendor is not None else [])]
     count = after.count if after else 0
-    ranked = _distinct(_query(words, filters), wanted=count + limit + 1 + _SLACK)
+    wanted = count + limit + 1 + _SLACK
+    groups = _widened(question, near, filters, index, wanted=wanted, key=lambda one: one.source_number)
+    ranked = [group[0] for group in groups]
     start = next((place for place, one in enumerate(ranked, 1) if after and one.pair == after.pair), count)
     page, has_more = ranked[start : start + limit], len(ranked) > start + limit
-    hits = _read(page, Source.objects.visible_to(organization))
+    visible = Source.objects.visible_to(organization)
+    rows = Portal.objects.filter(source__in=visible).select_related("source", "facility__brand")
+    found = rows.in_bulk([one.pair for one in page])
+    is_near = near is not None or question.near is not None
+    hits = [
+        SourceHit(found[one.pair].source, found[one.pair].facility, one.distance_km if is_near else None)
+        for one in page
+        if one.pair in found
+    ]
     return hits, Position(page[-1].pair, start + limit) if has_more else None
 
 
-def _ranked(query: Query, limit: int) -> list[_Ranked]:
-    searcher = current().searcher
-    addresses = [address for _, address in searcher.search(query, limit=limit, count=False).hits]
-    pairs = searcher.fast_field_values("pair", addresses)
-    numbers = searcher.fast_field_values("source_number", addresses)
-    return [_Ranked(int(pair or 0), int(number or 0)) for pair, number in zip(pairs, numbers, strict=True)]
+@dataclass(frozen=True)
+class Usable:
+    """Where a workspace can sign patients in: what SourceQuerySet.offered_to asks the database, for rows at hand."""
+
+    vendors: frozenset[str]
+    sources: frozenset[str]
+
+    @classmethod
+    def by(cls, organization: Organization) -> "Usable":
+        """One query."""
+        rows = ClientRegistration.objects.usable_by(organization).values_list("vendor", "source_id")
+        found = list(rows)
+        return cls(frozenset(vendor for vendor, _ in found if vendor), frozenset(pk for _, pk in found if pk))
+
+    def at(self, source: Source) -> bool:
+        return source.pk in self.sources or source.type in self.vendors
+
+    def query(self, organization: Organization, index: OpenIndex) -> Query:
+        known_as = sorted(self.vendors) + sorted(self.sources)
+        return index.any_of("access", [f"{seen}|{name}" for seen in _accesses(organization) for name in known_as])
 
 
-def _distinct(query: Query, wanted: int) -> list[_Ranked]:
-    """The best pair of each source, until `wanted` sources are found or there are no more."""
-    limit = wanted * _PAIRS_PER_SOURCE
+def _widened(
+    question: Asked,
+    near: Point | None,
+    filters: list[Query],
+    index: OpenIndex,
+    *,
+    wanted: int,
+    key: Callable[[Ranked], int],
+) -> list[list[Ranked]]:
+    """The hits of one stage after the other by their `key`, until enough keys are found."""
+    found: dict[int, dict[int, Ranked]] = {}
+    if question.is_empty and near is None:
+        return []
+    for stage in stages(question, near, index, found.__len__):
+        for one in _ranked(stage, filters, index, wanted, known=found.keys(), key=key):
+            found.setdefault(key(one), {}).setdefault(one.pair, one)
+        if len(found) >= min(wanted, ENOUGH):
+            break
+    return [list(group.values()) for group in found.values()][:wanted]
+
+
+def _ranked(
+    stage: Stage,
+    filters: list[Query],
+    index: OpenIndex,
+    wanted: int,
+    *,
+    known: Iterable[int],
+    key: Callable[[Ranked], int],
+) -> list[Ranked]:
+    """The best hits of a stage: as many as it takes to have the wanted number of keys, or all."""
+    limit, before = wanted * _PAIRS_PER_HIT, set(known)
     while True:
-        ranked = _ranked(query, limit)
-        best: dict[int, _Ranked] = {}
-        for one in ranked:
-            best.setdefault(one.source_number, one)
-        if len(best) >= wanted or len(ranked) < limit:
-            return list(best.values())[:wanted]
-        limit *= _PAIRS_PER_SOURCE
+        ranked, are_all = run(stage, filters, index, limit)
+        if are_all or len(before.union(map(key, ranked))) >= wanted:
+            return ranked
+        limit *= _PAIRS_PER_HIT
 
 
-def _read(ranked: list[_Ranked], allowed: SourceQuerySet) -> list[Hit]:
-    """The hits from the database, which has the last word on what exists and who may see it. One query."""
-    pairs = Facility.sources.through.objects.filter(source__in=allowed).select_related("source", "facility__brand")
-    found = pairs.in_bulk([one.pair for one in ranked])
-    return [Hit(found[one.pair].source, found[one.pair].facility) for one in ranked if one.pair in found]
+def _portals(
+    facility_ids: list[int], organization: Organization, usable: Usable, *, offered_only: bool
+) -> dict[int, list[Portal]]:
+    """The portals of these facilities from the database, which has the last word on who may see them. One query."""
+    rows = Portal.objects.filter(facility_id__in=facility_ids).select_related("source", "facility__brand")
+    found: dict[int, list[Portal]] = {}
+    for portal in rows:
+        portal.is_offered = usable.at(portal.source)
+        is_shown = portal.is_offered or not offered_only
+        if is_shown and portal.source.is_visible_to(organization) and portal.facility.retired_at is None:
+            found.setdefault(portal.facility_id, []).append(portal)
+    for portals in found.values():
+        portals.sort(key=lambda portal: (not portal.is_offered, portal.source.name, portal.pk))
+    return found
 
 
-def _query(words: list[str], filters: list[Query]) -> Query:
-    """Every word must match somewhere; each counts by its best place. Filters do not count."""
-    must = [(Occur.Must, Query.const_score_query(condition, 0.0)) for condition in filters]
-    must += [(Occur.Must, _word(word)) for word in words]
-    bonus = [
-        (Occur.Should, Query.const_score_query(_term("whole", " ".join(words)), _WHOLE_NAME)),
-        (Occur.Should, Query.const_score_query(_prefix("first", words[0]), _FIRST_WORD)),
-    ]
-    return Query.boolean_query([*must, *bonus])
+def _others(group: list[Ranked], portals: list[Portal], filters: list[Query], index: OpenIndex) -> int:
+    if len({one.facility for one in group}) < 2:
+        return 0
+    all_of_it = queries.number("group", group[0].group)
+    pairs = index.searcher.search(queries.all_of([all_of_it, *filters]), limit=1).count  # type: ignore[attr-defined]  # the stub lacks it
+    return int(pairs) // len(portals) - 1
 
 
-def _word(word: str) -> Query:
-    ways = []
-    for field, (whole, beginning) in _SCORES.items():
-        ways.append(Query.const_score_query(_term(field, word), whole))
-        ways.append(Query.const_score_query(_prefix(field, word), beginning))
-    return Query.disjunction_max_query(ways)
-
-
-def _term(field: str, value: str) -> Query:
-    return Query.term_query(SCHEMA, field, value, "basic")
-
-
-def _prefix(field: str, word: str) -> Query:
-    return Query.fuzzy_term_query(SCHEMA, field, word, distance=0, prefix=True)
-
-
-def _visible_to(organization: Organization) -> Query:
+def _visible_to(organization: Organization, index: OpenIndex) -> Query:
     """As SourceQuerySet.visible_to says it."""
-    owners = Query.term_set_query(SCHEMA, "owner", [SHARED, organization.id])
-    return Query.boolean_query([(Occur.Must, _term("environment", organization.environment)), (Occur.Must, owners)])
+    return index.any_of("access", _accesses(organization))
 
 
-def _offered_to(organization: Organization) -> Query:
-    """As SourceQuerySet.offered_to says it. One query."""
-    usable = ClientRegistration.objects.usable_by(organization).values_list("vendor", "source_id").distinct()
-    vendors, sources = {vendor for vendor, _ in usable if vendor}, {source for _, source in usable if source}
-    return Query.boolean_query(
-        [
-            (Occur.Should, Query.term_set_query(SCHEMA, "vendor", sorted(vendors))),
-            (Occur.Should, Query.term_set_query(SCHEMA, "source", sorted(sources))),
-        ]
-    )
+def _accesses(organization: Organization) -> list[str]:
+    return [access(organization.environment, owner) for owner in (None, organization.id)]

@@ -14,7 +14,7 @@ from organizations.api import ApiView
 from organizations.models import Organization
 from sources.base_urls import is_source_id, normalized, source_id
 from sources.models import Source
-from sources.search import Hit, Position, search_sources
+from sources.search import Position, SourceHit, search_sources
 from sources.serializers import SourcesQuery, matched_out, source_out
 
 
@@ -24,7 +24,7 @@ class Sources(ApiView):
 
     def get(self, request: Request) -> Response:
         query = parse_query(SourcesQuery, request.query_params).validated_data
-        page = found_page if query.get("q", "").strip() else listed_page
+        page = found_page if query.get("q", "").strip() or "near" in query else listed_page
         return Response(page(self.organization, query))
 
 
@@ -51,13 +51,15 @@ def listed_page(organization: Organization, query: dict[str, Any]) -> dict[str, 
 
 
 def found_page(organization: Organization, query: dict[str, Any]) -> dict[str, Any]:
-    """The visible sources that match `q`, best first, each with what matched."""
-    signer = signing.Signer(salt=f"cursor:found:{organization.id}:{query['q']!r}:{query.get('type')!r}")
+    """The visible sources that match `q`, best first, or those near a place, each with what matched."""
+    asked = (query.get("q", ""), query.get("type"), query.get("near"))
+    signer = signing.Signer(salt=f"cursor:found:{organization.id}:{asked!r}")
     hits, end = search_sources(
-        query["q"],
+        query.get("q", ""),
         organization=organization,
         vendor=query.get("type"),
         limit=query["limit"],
+        near=query.get("near"),
         after=_position(signer, query["starting_after"]) if "starting_after" in query else None,
     )
     return {
@@ -77,8 +79,8 @@ def _position(signer: signing.Signer, cursor: str) -> Position:
         ) from error
 
 
-def _hit_out(hit: Hit) -> dict[str, Any]:
-    return source_out(hit.source) | {"matched": matched_out(hit.facility)}
+def _hit_out(hit: SourceHit) -> dict[str, Any]:
+    return source_out(hit.source) | {"matched": matched_out(hit.facility, hit.distance_km)}
 
 
 def find_source(organization: Organization, reference: str) -> Source:

@@ -5,12 +5,14 @@ from django.core.cache import cache
 
 from organizations.models import Organization
 from organizations.operations import create_api_key, create_organization
+from sources.searching import index
 from tests.api_client import Api
 
 
 @pytest.fixture(autouse=True)
-def _fresh_surroundings(settings, tmp_path):
-    """No test sees another's search index or discovery cache."""
+def _fresh_surroundings(settings, tmp_path, monkeypatch):
+    """No test sees another's search index or discovery cache; an index is built where it is needed, at once."""
+    monkeypatch.setattr(index, "BUILD_ASIDE", False)
     settings.SEARCH_INDEX_DIR = tmp_path / "search"
     cache.clear()
 

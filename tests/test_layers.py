@@ -46,7 +46,17 @@ def test_the_sandbox_knows_nothing_of_the_product_and_the_product_nothing_of_the
     assert {module for module in users if app_of(module) != "sandbox"} <= MAY_IMPORT_SANDBOX
 
 
-@pytest.mark.parametrize("module", ["sources.smart", "sources.base_urls", "sources.brands", "organizations.keys"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "sources.smart",
+        "sources.base_urls",
+        "sources.reading",
+        "sources.reading.brands",
+        "sources.reading.plain_lists",
+        "organizations.keys",
+    ],
+)
 def test_protocol_modules_know_neither_models_nor_settings(module):
     imported = {name for importer, name in imports_of(app_of(module)) if importer == module}
     assert not [name for name in imported if name.endswith("models") or name == "django.conf"]

@@ -8,15 +8,18 @@ A `guarded` session
 - reads at most a fixed number of bytes, counted after decompression;
 - follows no redirect, uses no proxy and no netrc, and always verifies TLS.
 
+`download` brings a large answer into a file under the same guard, and follows a few redirects, each one guarded anew.
 `errors.py` has what an exchange can end in, `reach.py` where it may go.
 """
 
+from common.outbound.download import Downloaded, download
 from common.outbound.errors import AddressRefused, OutboundError, Redirected, TimedOut, TooLarge, Unreachable
 from common.outbound.reach import Reach, check_url, is_allowed
 from common.outbound.session import Limits, get, guard
 
 __all__ = [
     "AddressRefused",
+    "Downloaded",
     "Limits",
     "OutboundError",
     "Reach",
@@ -25,6 +28,7 @@ __all__ = [
     "TooLarge",
     "Unreachable",
     "check_url",
+    "download",
     "get",
     "guard",
     "is_allowed",

@@ -32,4 +32,6 @@ class TooLarge(OutboundError):
 
 
 class Redirected(OutboundError):
-    pass
+    def __init__(self, message: str, location: str = "") -> None:
+        super().__init__(message)
+        self.location = location

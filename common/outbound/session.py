@@ -74,7 +74,8 @@ class GuardedAdapter(HTTPAdapter):
             if exchange.expired:
                 raise TimedOut(f"{urlsplit(request.url).hostname!s} took longer than {self.seconds:g} seconds.")
         if response.is_redirect:
-            raise Redirected(f"The server answered with a redirect (status {response.status_code}).")
+            problem = f"The server answered with a redirect (status {response.status_code})."
+            raise Redirected(problem, location=response.headers["Location"])
         return response
 
     def _read(self, response: requests.Response) -> bytes:
@@ -95,6 +96,8 @@ def _translated(error: Exception, exchange: Exchange, request: requests.Prepared
         cause = cause.__cause__ or cause.__context__
     if exchange.expired or isinstance(error, requests.Timeout):
         return TimedOut(f"{host} took too long to answer.")
+    if isinstance(error, urllib3.exceptions.IncompleteRead | urllib3.exceptions.InvalidChunkLength):
+        return Unreachable(f"The answer of {host} was cut off before its end.")
     if isinstance(error, requests.exceptions.SSLError):
         return Unreachable(f"The TLS certificate of {host} could not be verified.")
     return Unreachable(f"The connection to {host} failed ({type(error).__name__}).")

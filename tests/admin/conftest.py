@@ -4,7 +4,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from sources.models import Catalogue
+from sources.models import Catalogue, DirectoryImport
 from tests.admin.world import World, build
 
 READ_ONLY = ["patients", "flows", "procrastinate"]
@@ -12,7 +12,7 @@ READ_ONLY = ["patients", "flows", "procrastinate"]
 
 def is_read_only(model) -> bool:
     """Whether only patients, apps and jobs write its rows."""
-    return model._meta.app_label in READ_ONLY or model is Catalogue
+    return model._meta.app_label in READ_ONLY or model in (Catalogue, DirectoryImport)
 
 
 @pytest.fixture

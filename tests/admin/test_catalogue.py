@@ -86,16 +86,27 @@ def test_a_source_is_deleted_only_before_anybody_used_it(staff, world):
     assert Catalogue.current_version() != before
 
 
+def portals_form(source: Source, facility: Facility | None = None, **told) -> dict:
+    """The portal of a facility as the page sends it: a new one, or the one that `facility` has."""
+    known = facility.portals.get() if facility else None
+    fields = {"source": source.pk, "facility": facility.pk if facility else "", "id": known.pk if known else ""} | told
+    counts = {"TOTAL_FORMS": 1, "INITIAL_FORMS": 1 if known else 0}
+    return {f"portals-{name}": value for name, value in counts.items()} | {
+        f"portals-0-{name}": value for name, value in fields.items()
+    }
+
+
 def test_facilities_are_added_changed_and_deleted_with_a_note(staff, world):
     versions = [Catalogue.current_version()]
-    form = {"name": "Clinic", "aliases": "Klinik\nClinique", "sources": [world.source.pk], "city": "Ulm"}
+    form = {"name": "Clinic", "aliases": "Klinik\nClinique", "city": "Ulm", **portals_form(world.source)}
 
     assert staff.post(address(Facility, "add"), form).status_code == 302
     facility = Facility.objects.get(name="Clinic")
     assert facility.aliases == ["Klinik", "Clinique"]
     versions.append(Catalogue.current_version())
 
-    assert staff.post(address(Facility, "change", facility.pk), form | {"name": "Praxis"}).status_code == 302
+    changed = form | {"name": "Praxis", **portals_form(world.source, facility)}
+    assert staff.post(address(Facility, "change", facility.pk), changed).status_code == 302
     versions.append(Catalogue.current_version())
 
     delete = {"action": "delete_selected", "_selected_action": [facility.pk], "post": "yes"}

@@ -2,22 +2,24 @@
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError
 
 from organizations.models import Organization
 from tests.admin.conftest import address
 
+REQUIRED = {"accent_color": "#0b5c8a", "unavailable_sources": "hidden"}
 PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 20
 
 
 def change(staff, organization, **fields):
-    form = {"name": organization.name, "accent_color": "#0b5c8a", **fields}
+    form = {"name": organization.name, **REQUIRED, **fields}
     answer = staff.post(address(Organization, "change", organization.pk), form)
     organization.refresh_from_db()
     return answer
 
 
 def test_a_workspace_is_added(staff, db):
-    form = {"name": "New Health", "environment": "production", "accent_color": "#0b5c8a"}
+    form = {"name": "New Health", "environment": "production", **REQUIRED}
 
     assert staff.post(address(Organization, "add"), form).status_code == 302
     assert Organization.objects.get().environment == "production"
@@ -67,6 +69,18 @@ def test_origins_are_typed_one_per_line_and_checked(staff, organization):
 
     answer = change(staff, organization, allowed_return_origins="javascript:")
     assert "allowed_return_origins" in answer.context["adminform"].form.errors
+
+
+def test_a_workspace_says_whether_patients_see_what_is_not_available_yet(staff, organization):
+    assert not organization.shows_unavailable_sources
+
+    change(staff, organization, unavailable_sources="shown")
+    assert organization.shows_unavailable_sources
+
+
+def test_the_database_knows_only_these_two(organization):
+    with pytest.raises(IntegrityError, match="organizations_organization_unavailable_sources_known"):
+        Organization.objects.update(unavailable_sources="perhaps")
 
 
 def test_a_workspace_is_never_deleted(staff, organization):

@@ -8,7 +8,7 @@ from procrastinate.contrib.django import app as procrastinate
 
 from common.ids import new_ulid
 from flows import links
-from flows.models import Authorization, AuthorizationEvent, EventKind, Outcome, PatientFlow
+from flows.models import Authorization, AuthorizationEvent, EventKind, Outcome, PatientFlow, SourceRequest
 from organizations.models import ApiKey, Organization
 from organizations.operations import create_api_key
 from patients.models import Connection, ConnectionStatus, Patient
@@ -34,6 +34,7 @@ class World:
     flow: PatientFlow
     authorization: Authorization
     event: AuthorizationEvent
+    wish: SourceRequest
     secrets: list[str] = field(default_factory=list)
 
 
@@ -78,6 +79,7 @@ def build(organization: Organization) -> World:
         flow=flow,
         authorization=authorization,
         event=authorization.events.last(),
+        wish=new_wish(flow, "Granite Valley", source=source),
         secrets=[
             "client-secret-5e1f",
             "BEGIN PRIVATE KEY",
@@ -168,6 +170,18 @@ def new_sign_in(
     return authorization
 
 
+def new_wish(flow: PatientFlow, name: str, **more) -> SourceRequest:
+    """A place that a patient asked for, with hostile words beside its name."""
+    return SourceRequest.objects.create(
+        flow=flow,
+        organization=flow.organization,
+        name=name,
+        place=HOSTILE,
+        portal_address="javascript:alert(1)",
+        **more,
+    )
+
+
 def grow(world: World, rows: int) -> None:
     """So many more of everything that a list shows."""
     for number in range(rows):
@@ -179,10 +193,11 @@ def grow(world: World, rows: int) -> None:
             organization=world.organization,
             client=NewClient(client_id=f"app {number}"),
         )
-        brand = Facility.objects.create(name=f"Brand {number}", directory_key=f"brand {number}")
+        brand = Facility.objects.create(name=f"Brand {number}")
         Facility.objects.filter(sources=source).update(brand=brand)
         patient = Patient.objects.create(organization=world.organization, reference=f"grown-{number}")
         flow = new_flow(patient)
         _, failed = new_connections(patient, source, flow)
         new_sign_in(flow, source, world.registration, failed)
+        new_wish(flow, f"Granite {number}", source=source)
         procrastinate.configure_task("tests.nothing", allow_unknown=True).defer(timestamp=number)

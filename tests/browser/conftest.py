@@ -3,14 +3,15 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.browser.person import Person
-from tests.browser.product import ROOT, Product, free_port
+from tests.browser.product import Product, free_port
 from tests.portals import ReturnApp
+from tests.settings import VAR_DIR
 
 
 @pytest.fixture(scope="package")
 def product():
     """The product from an empty directory, as a newcomer has it after `make demo`."""
-    running = Product(ROOT / "var" / "test-product", free_port())
+    running = Product(VAR_DIR.with_name("test-product"), free_port())
     running.wipe()
     running.start()
     yield running

@@ -16,7 +16,7 @@ from typing import Any
 import requests
 
 ROOT = Path(__file__).parent.parent.parent
-START_SECONDS, STOP_SECONDS = 120, 40
+START_SECONDS, STOP_SECONDS, FOUND_SECONDS = 120, 40, 60
 # What the test process set for itself must not leak into the product.
 OWN = ("DJANGO_SETTINGS_MODULE", "VAR_DIR", "SANDBOX", "BASE_URL", "ALLOWED_HOSTS", "DATABASE_URL", "SECRET_KEY",
        "ENCRYPTION_KEYS", "LOG_LEVEL")  # fmt: skip
@@ -106,6 +106,15 @@ class Product:
         """The id of a source by its name."""
         found = {entry["name"]: entry["id"] for entry in self.get(f"/connections?q={name}")["data"]}
         return found[name]
+
+    def wait_until_found(self, name: str) -> None:
+        """Wait until the search knows a new place: the index is made anew while the old one still answers."""
+        deadline = time.monotonic() + FOUND_SECONDS
+        while not any(
+            entry["matched"]["facility_name"] == name for entry in self.get(f"/connections?q={name}")["data"]
+        ):
+            assert time.monotonic() < deadline, f"the search never found {name}"
+            time.sleep(0.2)
 
     def logs(self) -> str:
         """What the web server and the worker logged. (The printed guide shows the API key on purpose.)"""

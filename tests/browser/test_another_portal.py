@@ -27,9 +27,11 @@ SECRET = "s3cret:with/odd+chars&=%"
 
 def register(product, portal: Portal, name: str, client_id: str, *options: str, **keys) -> str:
     portal.register(client_id=client_id, redirect_uri=f"{product.base_url}/oauth/callback", **keys)
-    return product.manage(
+    printed = product.manage(
         "add_source", "--name", name, "--fhir-base-url", portal.fhir_base_url, "--client-id", client_id, *options
-    ).splitlines()[-1]
+    )
+    product.wait_until_found(name)
+    return printed.splitlines()[-1]
 
 
 def connect(product, app: ReturnApp, person, name: str) -> dict:

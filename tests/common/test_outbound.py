@@ -163,6 +163,7 @@ def test_no_other_module_makes_requests():
     from tests.layers import imports_of
 
     allowed = {
+        "common.outbound.download",
         "common.outbound.errors",
         "common.outbound.exchange",
         "common.outbound.session",

@@ -1,6 +1,5 @@
 """Filling the catalogue for tests."""
 
-import hashlib
 import itertools
 from typing import Any
 
@@ -22,8 +21,7 @@ def source(name: str = "River Health", *, environment: str = "sandbox", offered:
 
 def facility(name: str, *sources: Source, **more: Any) -> Facility:
     """A facility at these sources, or at a new offered one of the sandbox; the search will know it."""
-    key = hashlib.sha256(str(next(_numbers)).encode()).hexdigest()
-    made = Facility.objects.create(name=name, directory_key=key, **more)
+    made = Facility.objects.create(name=name, **more)
     made.sources.set(sources or [source(f"Source of {name}")])
     Catalogue.changed()
     return made

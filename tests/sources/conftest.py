@@ -1,6 +1,6 @@
 import pytest
 
-from sources import index
+from sources.searching import index
 
 
 @pytest.fixture(autouse=True)

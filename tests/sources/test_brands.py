@@ -4,17 +4,17 @@ import json
 
 import pytest
 
-from sources import brands
-from sources.listing import Address, Refusal, UnreadableDirectoryError
+from sources.reading.listing import Address, Refusal, UnreadableDirectoryError
 from tests.sources.bundles import EXTENSION, bundle, endpoint, organization, part_of, portal, uid
 from tests.sources.directories import content_of, needs_directories
+from tests.sources.reading.files import read_content
 
 R4 = "https://fhir.river.example/r4"
 ORACLE = "oracle-health/millennium_patient_r4_endpoints.2026-02-20.json.gz"
 
 
 def read(*resources, sandbox=False):
-    return brands.read(bundle(*resources), sandbox=sandbox)
+    return read_content(bundle(*resources), sandbox=sandbox)
 
 
 def test_a_brand_has_its_portal_its_logo_and_its_addresses():
@@ -217,7 +217,7 @@ def test_entries_of_the_wrong_shape_are_counted_and_passed_over():
         {"fullUrl": 5, "resource": {"resourceType": "Endpoint", "id": ["a"], "address": R4}},
         {"resource": {"resourceType": "Location", "id": "1"}},
     ]
-    listing = brands.read(json.dumps({"resourceType": "Bundle", "entry": [*wrong, *shapes]}).encode(), sandbox=False)
+    listing = read_content(json.dumps({"resourceType": "Bundle", "entry": [*wrong, *shapes]}).encode(), sandbox=False)
 
     assert listing.facilities == []
     assert +listing.refusals == {Refusal.MALFORMED: len(wrong) + 1, Refusal.NO_NAME: 1}
@@ -244,7 +244,7 @@ def test_a_logo_inside_the_file_is_not_kept():
 )  # fmt: skip
 def test_what_is_not_a_whole_bundle_is_one_clear_error(content):
     with pytest.raises(UnreadableDirectoryError):
-        brands.read(content, sandbox=False)
+        read_content(content, sandbox=False)
 
 
 @needs_directories
@@ -258,7 +258,7 @@ class TestRealDirectories:
         ],
     )
     def test_oracle_healths_lists_are_read_completely(self, name, count):
-        listing = brands.read(content_of(name), sandbox=False)
+        listing = read_content(content_of(name), sandbox=False)
 
         assert (len(listing.sources), len(listing.facilities)) == (count, count)
         assert not +listing.refusals
@@ -270,7 +270,7 @@ class TestRealDirectories:
             entry["resource"]["address"].rstrip("/") for entry in raw if entry["resource"]["resourceType"] == "Endpoint"
         }
 
-        listing = brands.read(content_of(ORACLE), sandbox=False)
+        listing = read_content(content_of(ORACLE), sandbox=False)
 
         assert {source.fhir_base_url for source in listing.sources} == addresses
         assert len({facility.name for facility in listing.facilities}) == 1314
@@ -278,7 +278,7 @@ class TestRealDirectories:
 
     def test_oracle_healths_dstu2_list_gives_nothing(self):
         name = "oracle-health/millennium_patient_dstu2_endpoints.2023-08-25.json.gz"
-        listing = brands.read(content_of(name), sandbox=False)
+        listing = read_content(content_of(name), sandbox=False)
 
         assert listing.sources == []
         assert +listing.refusals == {Refusal.FHIR_VERSION: 1653}
@@ -296,7 +296,7 @@ class TestRealDirectories:
         ],
     )
     def test_the_guides_examples_and_early_publishers_are_read(self, name, sources, facilities):
-        listing = brands.read(content_of(name), sandbox=False)
+        listing = read_content(content_of(name), sandbox=False)
 
         assert (len(listing.sources), len(listing.facilities)) == (sources, facilities)
         assert all(source.portal_url for source in listing.sources)
@@ -304,8 +304,8 @@ class TestRealDirectories:
     def test_infernos_example_has_plain_http_and_is_for_sandboxes(self):
         content = content_of("hl7-examples/inferno.smart_access_brands_example.json")
 
-        assert brands.read(content, sandbox=False).sources == []
-        assert [source.name for source in brands.read(content, sandbox=True).sources] == [
+        assert read_content(content, sandbox=False).sources == []
+        assert [source.name for source in read_content(content, sandbox=True).sources] == [
             "ExampleHospital Patient Gateway",
             "ExampleHospital Pediatric Portal",
         ]

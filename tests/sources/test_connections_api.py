@@ -91,7 +91,43 @@ def test_a_search_says_what_matched(api):
             "postal_code": "94601",
             "country": None,
         },
+        "distance_km": None,
     }
+
+
+def test_near_a_postal_code_or_a_position_the_nearest_come_first_with_their_distance(api):
+    for name, city, state, code in [
+        ("Far", "Chicago", "IL", "60601"),
+        ("Near", "Oakland", "CA", "94612"),
+        ("Nearer", "Oakland", "CA", "94601"),
+    ]:
+        facility("River Clinic", source(name), city=city, state=state, postal_code=code)
+    facility("River Clinic", source("Somewhere"))
+
+    for near in ("94601", "94601-1234", "37.78,-122.22"):
+        found = api.get("/connections", {"q": "river", "near": near}).json["data"]
+        assert [one["name"] for one in found] == ["Nearer", "Near", "Somewhere", "Far"]
+        distances = [one["matched"]["distance_km"] for one in found]
+        assert distances[0] < 2 < distances[1] < 10 < 2_500 < distances[3] < 3_500
+        assert distances[2] is None
+
+
+def test_near_without_words_lists_what_is_around(api):
+    facility("River Clinic", source("Near"), postal_code="94612")
+    facility("Lake Clinic", source("Far"), postal_code="60601")
+
+    assert [one["name"] for one in api.get("/connections", {"near": "94601"}).json["data"]] == ["Near"]
+
+
+def test_near_pages_through_every_match_once(api):
+    codes = ("94601", "94612", "94607", "95814", "93701", "92101", "60601", "02115", "10001", "33602", "99501")
+    for code in codes:
+        facility("River Clinic", source(code), postal_code=code)
+
+    found = [one["name"] for one in walk(api, {"q": "river", "near": "94601", "limit": 3})]
+
+    assert found[:3] == ["94601", "94612", "94607"]
+    assert sorted(found) == sorted(codes)
 
 
 def test_the_type_narrows_the_list_and_the_search(api):
@@ -120,7 +156,10 @@ def test_ten_thousand_characters_are_answered(api):
 @pytest.mark.parametrize(
     ("query", "param"),
     [
-        ({"near": "94601"}, "near"),
+        ({"near": "nowhere"}, "near"),
+        ({"near": "00000"}, "near"),
+        ({"near": "91,0"}, "near"),
+        ({"near": "٩٤٦٠١"}, "near"),
         ({"name": "River"}, "name"),
         ({"limit": "0"}, "limit"),
         ({"limit": "101"}, "limit"),
@@ -148,6 +187,7 @@ def test_a_cursor_belongs_to_its_words_its_type_and_its_workspace(api, api_of_ot
         (found, {}),
         (found, {"q": "lake"}),
         (found, {"q": "river", "type": "epic"}),
+        (found, {"q": "river", "near": "94601"}),
     ]:
         answer = api.get("/connections", query | {"starting_after": cursor})
         assert answer.problem == (400, "bad_request", "starting_after")

@@ -126,7 +126,7 @@ def test_a_source_never_moves_between_sandbox_and_production(db):
 def test_a_source_that_a_directory_lists_gets_no_second_facility(db):
     source = source_at("x")
     Facility.objects.all().delete()
-    listed = Facility.objects.create(name="X Hospital", directory_key="from a directory")
+    listed = Facility.objects.create(name="X Hospital")
     listed.sources.set([source])
 
     source_at("x", client=NewClient("us"))

@@ -1,0 +1,82 @@
+"""What a patient searches for: words, a ZIP code or a position, and how many results are shown so far."""
+
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+
+from picker.forms import SearchForm
+from sources.geography import Point, point_of
+
+PAGE, MAX_SHOWN = 10, 50
+# The browser's position comes in a header of its own: an address would be kept in histories and logs.
+POSITION_HEADER = "X-Position"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A search. Without words and without a place nothing was asked."""
+
+    form: SearchForm
+    query: str = ""
+    zip_code: str = ""
+    near: Point | None = None
+    shown: int = PAGE
+
+    @classmethod
+    def nothing(cls) -> "Asked":
+        return cls(SearchForm(label_suffix=""))
+
+    @property
+    def is_anything(self) -> bool:
+        return bool(self.query) or self.near is not None
+
+    @property
+    def where(self) -> str:
+        """Near what, in words; "" for anywhere."""
+        if self.near is None:
+            return ""
+        return f"near {self.zip_code}" if self.zip_code else "near you"
+
+    def parameters(self, **more: str | int) -> dict[str, str | int]:
+        """What leads back to this search. A position is never part of an address."""
+        given = {"q": self.query, "near": self.zip_code, "shown": self.shown if self.shown > PAGE else ""}
+        return {name: value for name, value in (given | more).items() if value}
+
+    def address(self, path: str, **more: str | int) -> str:
+        """`path` with this search in its query."""
+        query = urlencode(self.parameters(**more))
+        return f"{path}?{query}" if query else path
+
+
+def asked_in(request: HttpRequest) -> Asked:
+    """The search of a request; unless it asks for nothing, its form is bound and has the errors."""
+    position = _position(request.headers.get(POSITION_HEADER, ""))
+    given = {name: request.GET[name] for name in ("q", "near") if name in request.GET}
+    if not given or (position and not any(given.values())):
+        return replace(Asked.nothing(), near=position, shown=shown_in(request))
+    form = SearchForm(given, label_suffix="")
+    form.is_valid()
+    zip_code = form.cleaned_data.get("near", "")
+    return Asked(
+        form,
+        query=form.cleaned_data.get("q", ""),
+        zip_code=zip_code,
+        near=point_of(zip_code) if zip_code else position,
+        shown=shown_in(request),
+    )
+
+
+def shown_in(request: HttpRequest) -> int:
+    """How many results the patient asked to see: whole pages, at least one, at most MAX_SHOWN."""
+    typed = request.GET.get("shown", "")
+    if not (typed.isascii() and typed.isdigit() and len(typed) < 4):
+        return PAGE
+    pages = -(-int(typed) // PAGE)
+    return min(max(pages * PAGE, PAGE), MAX_SHOWN)
+
+
+def _position(text: str) -> Point | None:
+    """The position rounded to some kilometre: nearer than that nobody needs to know it."""
+    point = point_of(text) if "," in text else None
+    return Point(round(point.latitude, 2), round(point.longitude, 2)) if point else None

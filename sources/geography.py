@@ -1,0 +1,165 @@
+"""Where places are, by bundled data of United States postal codes: no request leaves the machine for it."""
+
+import math
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+import zipcodes
+
+EARTH_RADIUS_KM = 6371.0
+_STATES = [
+    "AL",
+    "AK",
+    "AZ",
+    "AR",
+    "CA",
+    "CO",
+    "CT",
+    "DE",
+    "DC",
+    "FL",
+    "GA",
+    "HI",
+    "ID",
+    "IL",
+    "IN",
+    "IA",
+    "KS",
+    "KY",
+    "LA",
+    "ME",
+    "MD",
+    "MA",
+    "MI",
+    "MN",
+    "MS",
+    "MO",
+    "MT",
+    "NE",
+    "NV",
+    "NH",
+    "NJ",
+    "NM",
+    "NY",
+    "NC",
+    "ND",
+    "OH",
+    "OK",
+    "OR",
+    "PA",
+    "PR",
+    "RI",
+    "SC",
+    "SD",
+    "TN",
+    "TX",
+    "UT",
+    "VT",
+    "VA",
+    "WA",
+    "WV",
+    "WI",
+    "WY",
+]
+MAX_TOWN_WORDS = 3
+_ZIP = re.compile(r"(\d{5})(?:-?\d{4})?")
+_PAIR = re.compile(r"(-?\d{1,2}(?:\.\d{1,10})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,10})?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A position on the earth, in degrees."""
+
+    latitude: float
+    longitude: float
+
+    def km_to(self, other: "Point") -> float:
+        """The distance along a great circle."""
+        here, there = math.radians(self.latitude), math.radians(other.latitude)
+        across = math.radians(other.longitude - self.longitude)
+        chord = math.sin((there - here) / 2) ** 2 + math.cos(here) * math.cos(there) * math.sin(across / 2) ** 2
+        return 2 * EARTH_RADIUS_KM * math.asin(min(1.0, math.sqrt(chord)))
+
+
+def point_of(text: str) -> Point | None:
+    """The place of a postal code ("94110", "94110-1234") or of a pair "latitude,longitude"; None if there is none."""
+    text = text.strip()
+    if (pair := _PAIR.fullmatch(text)) is None:
+        return postal_code_point(text)
+    point = Point(float(pair[1]), float(pair[2]))
+    return point if abs(point.latitude) <= 90 and abs(point.longitude) <= 180 else None
+
+
+def postal_code_of(text: str) -> str:
+    """The five digits of a ZIP code or ZIP+4; "" for anything else."""
+    found = _ZIP.fullmatch(text.strip())
+    return found[1] if found and found[1].isascii() else ""
+
+
+@lru_cache(maxsize=50_000)
+def postal_code_point(text: str) -> Point | None:
+    code = postal_code_of(text)
+    for row in _matching(code) if code else ():
+        if (point := _point(row)) is not None:
+            return point
+    return None
+
+
+class Gazetteer:
+    """All towns of the United States that have a postal code: some 30,000 points."""
+
+    def __init__(self) -> None:
+        points: dict[tuple[str, str], list[Point]] = defaultdict(list)
+        for state in _STATES:
+            for row in _rows(state=state):
+                if (point := _point(row)) is not None:
+                    points[_folded(row["city"]), state].append(point)
+        self._towns = {town: _middle(found) for town, found in points.items()}
+        self._best: dict[str, str] = {}
+        for name, state in sorted(points, key=lambda town: (len(points[town]), town)):
+            self._best[name] = state
+
+    def point(self, *, postal_code: str, city: str, state: str) -> Point | None:
+        """Where a place is: by its postal code, else by its town and the two letters of its state."""
+        exact = postal_code_point(postal_code) if postal_code else None
+        return exact or self._towns.get((_folded(city), state.upper()))
+
+    def best_known(self, name: str) -> tuple[str, Point] | None:
+        """The state's two letters and the place of the town of this name with the most postal codes."""
+        state = self._best.get(_folded(name))
+        return (state, self._towns[_folded(name), state]) if state else None
+
+
+@cache
+def gazetteer() -> Gazetteer:
+    """The one of this process: half a second when it is first asked for, and some 10 MB."""
+    return Gazetteer()
+
+
+def _folded(name: str) -> str:
+    return " ".join(re.findall(r"[a-z]+", name.lower().replace("'", "")))
+
+
+def _point(row: dict[str, str]) -> Point | None:
+    try:
+        point = Point(float(row["lat"]), float(row["long"]))
+    except (TypeError, ValueError):
+        return None
+    return point if point.latitude or point.longitude else None
+
+
+def _middle(points: list[Point]) -> Point:
+    """The point of the list that is nearest to its average: never in the middle of nowhere."""
+    latitude = sum(one.latitude for one in points) / len(points)
+    longitude = sum(one.longitude for one in points) / len(points)
+    return min(points, key=Point(latitude, longitude).km_to)
+
+
+def _matching(code: str) -> list[dict[str, str]]:
+    return list(zipcodes.matching(code))  # type: ignore[no-untyped-call]
+
+
+def _rows(*, state: str) -> list[dict[str, str]]:
+    return list(zipcodes.filter_by(state=state))  # type: ignore[no-untyped-call]

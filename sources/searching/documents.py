@@ -1,0 +1,255 @@
+"""What the search index holds: one document for each facility and each of its portals."""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import tantivy
+from django.db.models import Count, F, OuterRef, Subquery
+from django.db.models.functions import Coalesce, Lower
+
+from sources.geography import gazetteer
+from sources.models import DirectoryEntry, Facility, Portal, Source
+from sources.searching.grid import MICRO, NOWHERE, UNKNOWN_CELL, cells_of
+from sources.searching.links import (
+    NO_HOST,
+    Host,
+    address_of,
+    host_suffixes,
+    host_words,
+    own_host,
+    shared_hosts,
+    tenant_ids,
+)
+from sources.searching.vocabulary import GENERIC
+from sources.searching.words import (
+    canonical,
+    canonical_words,
+    initials_of,
+    joined,
+    state_code,
+    state_words,
+    whole,
+    words_of,
+)
+
+# Raise it when the fields or their words change: indexes of another number are built anew.
+FORMAT = 2
+SHARED = "shared"
+_BATCH = 5_000
+
+TEXT_FIELDS = ("name", "other", "place", "name_edge", "edge")
+RAW_FIELDS = ("whole", "also", "initials", "begins", "host", "url", "cell", "access", "vendor", "npi")
+NUMBER_FIELDS = ("pair", "facility", "source_number", "position", "latitude", "longitude")
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    for name in TEXT_FIELDS:
+        builder.add_text_field(name, tokenizer_name="whitespace", index_option="basic")
+    for name in RAW_FIELDS:
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    for name in NUMBER_FIELDS:
+        builder.add_integer_field(name, fast=True)
+    builder.add_integer_field("group", fast=True, indexed=True)
+    builder.add_text_field("known_word", tokenizer_name="raw", index_option="basic", stored=True)
+    builder.add_integer_field("frequency", fast=True)
+    return builder.build()
+
+
+SCHEMA = _schema()
+
+
+class Listed(NamedTuple):
+    """What the index takes of a facility."""
+
+    pk: int
+    name: str
+    aliases: list[str]
+    brand_id: int | None
+    city: str
+    state: str
+    postal_code: str
+    places: list[str]
+    website: str
+    npis: list[str]
+
+
+class _Way(NamedTuple):
+    """What it takes of a facility's portal."""
+
+    pair: int
+    source_id: str
+    name: str
+    url: str | None
+
+
+def documents() -> Iterator[dict[str, Any]]:
+    """The documents in the order of equally good hits, and one for each word that they know.
+
+    The more often chosen come first, then the better known: brands of more places, then those that more
+    directories list; then by name. Memory grows with the sources, brands and words, not with the facilities.
+    """
+    frequencies: Counter[str] = Counter()
+    sources = {source.pk: (number, source) for number, source in enumerate(Source.objects.filter(retired_at=None))}
+    shared = shared_hosts(_links(source) for _, source in sources.values())
+    hosts = {pk: _SourceWords(source, shared) for pk, (_, source) in sources.items()}
+    brands = dict(Facility.objects.filter(facilities__isnull=False).distinct().values_list("pk", "name"))
+    for position, (facility, ways) in enumerate(_facilities()):
+        known = [way for way in ways if way.source_id in sources]
+        if not known:
+            continue
+        about = _About(facility, brands.get(facility.brand_id or 0, ""), group=_group(facility, known))
+        for way in known:
+            number, source = sources[way.source_id]
+            host = own_host(way.url, shared) if way.url else NO_HOST
+            words = hosts[way.source_id]
+            yield about.document(way, source, words, host) | {"position": position, "source_number": number}
+        frequencies.update({word for word in (*about.name, *about.other, *about.place) if len(word) > 2})
+    for word, frequency in frequencies.items():
+        yield {"known_word": word, "frequency": frequency}
+
+
+def _facilities() -> Iterator[tuple[Listed, list[_Way]]]:
+    facilities = (
+        Facility.objects.filter(retired_at=None)
+        .annotate(size=Coalesce(_parts(), 0), listed=Coalesce(_entries(), 0))
+        .order_by(F("times_chosen").desc(), F("size").desc(), F("listed").desc(), Lower("name"), "pk")
+        .values_list(*Listed._fields)
+    )
+    batch: list[Listed] = []
+    for row in facilities.iterator(chunk_size=_BATCH):
+        batch.append(Listed._make(row))
+        if len(batch) == _BATCH:
+            yield from _with_portals(batch)
+            batch = []
+    yield from _with_portals(batch)
+
+
+def _parts() -> Subquery:
+    """How many places a brand has."""
+    places = Facility.objects.filter(brand=OuterRef("pk"), retired_at=None).order_by()
+    return Subquery(places.values("brand").annotate(count=Count("pk")).values("count"))
+
+
+def _entries() -> Subquery:
+    """How many directories list a place."""
+    entries = DirectoryEntry.objects.filter(facility=OuterRef("pk")).order_by()
+    return Subquery(entries.values("facility").annotate(count=Count("directory", distinct=True)).values("count"))
+
+
+def _with_portals(facilities: list[Listed]) -> Iterator[tuple[Listed, list[_Way]]]:
+    found: dict[int, list[_Way]] = {facility.pk: [] for facility in facilities}
+    portals = Portal.objects.filter(facility__in=list(found)).order_by("pk")
+    for facility_id, *way in portals.values_list("facility_id", "pk", "source_id", "name", "url"):
+        found[facility_id].append(_Way._make(way))
+    return ((facility, found[facility.pk]) for facility in facilities)
+
+
+def _group(facility: Listed, ways: list[_Way]) -> int:
+    """The same number for places of one name behind the same portals: one card for patients."""
+    key = "\n".join([whole(words_of(facility.name)), *sorted(way.source_id for way in ways)])
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest())
+
+
+def accesses(source: Source) -> list[str]:
+    """Terms for who may see the source, and by which registration its patients sign in."""
+    seen_by = access(source.environment, source.organization_id)
+    return [seen_by, f"{seen_by}|{source.pk}", *([f"{seen_by}|{source.type}"] if source.type else [])]
+
+
+def access(environment: str, organization_id: str | None) -> str:
+    return f"{environment}|{organization_id or SHARED}"
+
+
+def _links(source: Source) -> list[str]:
+    return [link for link in (source.portal_url, source.fhir_base_url) if link]
+
+
+class _SourceWords:
+    """What a source is found by, whichever facility is asked for."""
+
+    def __init__(self, source: Source, shared: set[str]) -> None:
+        hosts = [own_host(link, shared) for link in _links(source)]
+        self.hosts = [suffix for host in hosts for suffix in host.suffixes]
+        self.words = [word for host in hosts for word in host.words]
+        self.urls = [address_of(source.fhir_base_url), *tenant_ids(source.fhir_base_url)]
+        self.name = canonical_words(source.name)
+
+
+class _About:
+    """A facility as the index describes it, the same for each of its portals."""
+
+    def __init__(self, facility: Listed, brand: str, group: int) -> None:
+        self.facility, self.group = facility, group
+        raw = words_of(facility.name)
+        self.name = [canonical(word) for word in raw]
+        others = [words_of(text) for text in (*other_names(facility.name), *facility.aliases)]
+        self.whole = whole(raw)
+        self.also = list(dict.fromkeys(also for words in others if (also := whole(words)) != self.whole))
+        self.initials = [short for words in (raw, *others) for short in initials_of(words)]
+        self.other = [canonical(word) for words in others for word in words] + list(canonical_words(brand))
+        self.joined = [pair for words in (raw, tuple(self.name), *others) for pair in joined(words)]
+        self.place = _place_words(facility)
+        self.hosts = host_suffixes(facility.website) if facility.website else []
+        self.point = gazetteer().point(
+            postal_code=facility.postal_code, city=facility.city, state=state_code(facility.state)
+        )
+
+    def document(self, way: _Way, source: Source, words: _SourceWords, host: Host) -> dict[str, Any]:
+        other = [*self.other, *self.joined, *words.name, *canonical_words(way.name)]
+        place = [*self.place, *words.words, *host.words, *host_words(self.facility.website)]
+        point = self.point
+        return {
+            "name": _text(self.name),
+            "other": _text(other),
+            "place": _text(place),
+            "name_edge": _text(_edges(self.name)),
+            "edge": _text(_edges([*other, *place])),
+            "whole": self.whole,
+            "also": self.also,
+            "initials": list(dict.fromkeys(self.initials)),
+            "begins": [self.whole[:length] for length in (1, 2, 3)],
+            "host": list(dict.fromkeys([*self.hosts, *words.hosts, *host.suffixes])),
+            "url": words.urls,
+            "cell": cells_of(point) if point else [UNKNOWN_CELL],
+            "npi": self.facility.npis,
+            "access": accesses(source),
+            "vendor": source.type or "",
+            "pair": way.pair,
+            "facility": self.facility.pk,
+            "group": self.group,
+            "latitude": round(point.latitude * MICRO) if point else NOWHERE,
+            "longitude": round(point.longitude * MICRO) if point else NOWHERE,
+        }
+
+
+def other_names(name: str) -> list[str]:
+    """Names that directories put into one: "Riverside (RMC)", "Mercy LLC dba Mercy Clinic"."""
+    parts = re.split(r"\bd/?b/?a\b:?|\bformerly\b|\baka\b|[()\[\]|]", name, flags=re.IGNORECASE)
+    found = [part.strip(" ,;:-") for part in parts]
+    return [part for part in found if part and not GENERIC.issuperset(canonical_words(part))] if len(found) > 1 else []
+
+
+def _place_words(facility: Listed) -> list[str]:
+    towns = [facility.city, *facility.places]
+    states = dict.fromkeys([facility.state, *(place.rpartition(", ")[2] for place in facility.places)])
+    words = [*(canonical(word) for town in towns for word in words_of(town))]
+    words += [word for state in states for word in _state_words(state)]
+    return [*words, *words_of(facility.postal_code)[:1], *joined(words_of(facility.city))]
+
+
+@lru_cache(maxsize=500)
+def _state_words(state: str) -> list[str]:
+    return [*state_words(state), *canonical_words(" ".join(state_words(state)))]
+
+
+def _edges(words: list[str]) -> list[str]:
+    return [word[:length] for word in words for length in (1, 2)]
+
+
+def _text(words: list[str]) -> str:
+    return " ".join(dict.fromkeys(words))

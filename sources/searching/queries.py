@@ -1,0 +1,197 @@
+"""What is asked for, as queries to the index. Their scores are the order of results.
+
+A hit's score is the sum of steps, each larger than all smaller ones together: in the state, nearby, exact
+name, name that begins so, whole words; then, below 16, where the words were found. Near a place the distance
+decides among names that are not exactly the one asked for.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+from tantivy import Occur, Query
+
+from sources.geography import Point
+from sources.searching.asked import Asked, Word
+from sources.searching.documents import SCHEMA
+from sources.searching.grid import GRIDS, UNKNOWN_CELL, cells_around
+from sources.searching.links import addresses_of, host_of, host_suffixes, tenant_ids
+from sources.searching.vocabulary import GENERIC, STATE_CODES
+from sources.searching.words import canonical, initials_of, joined, words_of
+
+IN_STATE, NEARBY = 512.0, 256.0
+EXACT, NEARLY_EXACT, ALSO, BEGINS, INITIALS, WHOLE, ALSO_BEGINS = 64.0, 60.0, 56.0, 32.0, 24.0, 16.0, 8.0
+# One part of the query is the place's whole name, the rest says which one; neighbours are neighbours in the name.
+NAME_AND_MORE, SEQUENCE = 3.0, 2.0
+RING = 0.25
+# Field: a whole word, the beginning of one.
+_WEIGHTS = {"name": (10.0, 5.0), "other": (7.0, 3.5), "place": (5.0, 2.5)}
+_EDGES = {"name_edge": 5.0, "edge": 2.5}
+_INITIALS_WEIGHT = 7.0
+_RESPELLED = 0.7
+
+Clauses = list[tuple[Occur, Query]]
+Respelled = Mapping[Word, tuple[Word, ...]]
+
+
+def identifiers(asked: Asked) -> Clauses:
+    """The web addresses and provider numbers that a hit has to have."""
+    return [*map(must, map(_link, asked.links)), *(must(_scored(term("npi", npi), 0.0)) for npi in asked.npis)]
+
+
+def every_word(words: tuple[Word, ...], *, weighted: bool, respelled: Respelled | None = None) -> Clauses:
+    """Each word is found, whole or by its beginning, or one that it may stand for."""
+    share = 1 / len(words) if weighted and words else 0.0
+    clauses = []
+    for word in words:
+        ways = _ways(word, share, is_alone=len(words) == 1)
+        for instead in (respelled or {}).get(word, ()):
+            ways += _ways(instead, share * _RESPELLED, is_alone=False)
+        clauses.append(must(Query.disjunction_max_query(ways)))
+    return clauses
+
+
+def wished(words: tuple[Word, ...]) -> Clauses:
+    """Words that a hit may do without; those that have them come first."""
+    return [(Occur.Should, Query.disjunction_max_query(_ways(word, 0.1, is_alone=False))) for word in words]
+
+
+def all_but_one(words: tuple[Word, ...]) -> Query:
+    share = 1 / len(words)
+    found = [(Occur.Should, Query.disjunction_max_query(_ways(word, share, is_alone=False))) for word in words]
+    return Query.boolean_query(found, minimum_number_should_match=len(words) - 1)
+
+
+def named(wholes: list[str]) -> Clauses:
+    """Exactly one of these names."""
+    return [must(_scored(one_of("whole", wholes), NEARLY_EXACT))]
+
+
+def either(*alternatives: Clauses) -> Query:
+    return Query.disjunction_max_query([Query.boolean_query(clauses) for clauses in alternatives])
+
+
+def names(asked: Asked, *, weighted: bool) -> Clauses:
+    """What is better than words that match somewhere: the name itself, its beginning, whole words."""
+    if not asked.words:
+        return []
+    name, words = asked.whole, asked.words
+    steps = [(term("whole", name), EXACT), (term("also", name), ALSO)]
+    steps.append((Query.boolean_query([must(_anywhere(word)) for word in words]), WHOLE))
+    if len(words) == 1 and len(name) >= 3:
+        steps.append((term("initials", words[0].typed), INITIALS))
+    if weighted:
+        steps.append((term("begins", name) if len(name) <= 3 else _beginning("whole", name), BEGINS))
+        steps.append((one_of("whole", _parts(name)), NAME_AND_MORE))
+        neighbours = joined(tuple(word.typed for word in words))
+        steps += [(term("other", pair), SEQUENCE / len(neighbours)) for pair in neighbours]
+        if len(name) > 3:
+            steps.append((_beginning("also", name), ALSO_BEGINS))
+    return [(Occur.Should, _scored(query, score)) for query, score in steps]
+
+
+def joined_words(words: tuple[Word, ...]) -> list[tuple[Word, ...]]:
+    """The words with two neighbours written as one, each way: "med star health" is also "medstar health"."""
+    return [
+        (*words[:place], Word(text, canonical(text)), *words[place + 2 :])
+        for place, text in enumerate(first.typed + second.typed for first, second in pairwise(words))
+    ]
+
+
+def shortened(words: tuple[Word, ...]) -> Clauses:
+    """The initials of the words as a name: what "university of california san francisco" is called, too."""
+    return [must(_scored(one_of("name", initials_of(tuple(word.typed for word in words))), 1.0))]
+
+
+def near(point: Point) -> Clauses:
+    """Places around the point come first, the nearer ones ahead of the others."""
+    *rings, widest = [one_of("cell", cells_around(point, grid)) for grid in GRIDS]
+    return [(Occur.Should, _scored(widest, NEARBY)), *((Occur.Should, _scored(ring, RING)) for ring in rings)]
+
+
+def only_near(point: Point) -> Clauses:
+    return [must(_scored(one_of("cell", cells_around(point, GRIDS[-1])), 0.0))]
+
+
+def at_place(state: str, point: Point | None, *, surely: bool) -> Clauses:
+    """In the state of this name, around the point, or, unless `surely`, nobody knows where: that comes last."""
+    written = [all_of([_in_any(word) for word in state.split()]), _in_any(STATE_CODES[state])]
+    in_state = any_of(written)
+    cells = [*(cells_around(point, GRIDS[-1]) if point else []), *([] if surely else [UNKNOWN_CELL])]
+    return [must(_scored(any_of([one_of("cell", cells), in_state]), 0.0)), (Occur.Should, _scored(in_state, IN_STATE))]
+
+
+def term(field: str, value: str) -> Query:
+    return Query.term_query(SCHEMA, field, value, "basic")
+
+
+def number(field: str, value: int) -> Query:
+    return Query.term_query(SCHEMA, field, value, "basic")
+
+
+def one_of(field: str, values: list[str]) -> Query:
+    return Query.term_set_query(SCHEMA, field, values)
+
+
+def all_of(conditions: list[Query]) -> Query:
+    return Query.boolean_query([(Occur.Must, condition) for condition in conditions])
+
+
+def any_of(conditions: list[Query]) -> Query:
+    return Query.boolean_query([(Occur.Should, condition) for condition in conditions])
+
+
+def must(query: Query) -> tuple[Occur, Query]:
+    return Occur.Must, query
+
+
+def _ways(word: Word, share: float, *, is_alone: bool) -> list[Query]:
+    """Where a word may be found. One letter alone begins a word of the name."""
+    if len(word.typed) == 1 and is_alone:
+        return [_scored(term("name_edge", word.typed), share)]
+    ways = [_scored(_anywhere_in(field, word), whole * share) for field, (whole, _) in _WEIGHTS.items()]
+    if len(word.typed) <= 2:
+        return ways + [_scored(term(field, word.typed), weight * share) for field, weight in _EDGES.items()]
+    ways += [_scored(_beginning(field, word.typed), begins * share) for field, (_, begins) in _WEIGHTS.items()]
+    return [*ways, _scored(term("initials", word.typed), _INITIALS_WEIGHT * share)]
+
+
+def _link(link: str) -> Query:
+    """A FHIR base URL or what is below it, a site's host or the domain it belongs to, or a domain of that name."""
+    host = host_of(link)
+    addresses = [*addresses_of(link), *tenant_ids(link)]
+    ways = [_scored(term("url", address), EXACT - step) for step, address in enumerate(addresses)]
+    ways += [_scored(_beginning("url", addresses[0]), BEGINS)] if addresses else []
+    ways += [_scored(term("host", name), WHOLE - step) for step, name in enumerate(host_suffixes(host)[:8])]
+    domain = "".join(words_of(host.rpartition(".")[0].rpartition(".")[2]))
+    if len(domain) > 3 and canonical(domain) not in GENERIC:
+        ways += [_scored(term(field, domain), 1.0) for field in ("place", "other")]
+    return Query.disjunction_max_query(ways)
+
+
+def _parts(name: str) -> list[str]:
+    words = name.split()
+    cuts = range(1, len(words))
+    return list(dict.fromkeys([" ".join(words[:cut]) for cut in cuts] + [" ".join(words[cut:]) for cut in cuts]))
+
+
+def _anywhere(word: Word) -> Query:
+    ways = [_anywhere_in(field, word) for field in _WEIGHTS]
+    return Query.disjunction_max_query([*ways, term("initials", word.typed)])
+
+
+def _in_any(word: str) -> Query:
+    return Query.disjunction_max_query([term(field, word) for field in _WEIGHTS])
+
+
+def _anywhere_in(field: str, word: Word) -> Query:
+    if field == "name" or word.typed == word.canonical:
+        return term(field, word.canonical)
+    return one_of(field, [word.typed, word.canonical])
+
+
+def _beginning(field: str, text: str) -> Query:
+    return Query.fuzzy_term_query(SCHEMA, field, text, distance=0, prefix=True)
+
+
+def _scored(query: Query, score: float) -> Query:
+    return Query.const_score_query(query, score)

@@ -1,0 +1,64 @@
+"""Hits in their order: the best stage, then the index's steps, then nearer, then the index's own order."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tantivy import Occur, Query
+
+from sources.geography import Point
+from sources.searching.grid import MICRO, NOWHERE
+from sources.searching.index import OpenIndex
+from sources.searching.queries import ALSO_BEGINS, IN_STATE, NEARBY, near
+from sources.searching.stages import Stage
+
+NEAR_KM = 160.0
+# Of equally good hits around a place, so many are told apart by their distance.
+_NEAR_CANDIDATES = 300
+_FIELDS = ("pair", "facility", "source_number", "position", "group", "latitude", "longitude")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A facility at one portal."""
+
+    pair: int
+    facility: int
+    source_number: int
+    group: int
+    distance_km: float | None
+
+
+def run(stage: Stage, filters: Iterable[Query], index: OpenIndex, limit: int) -> tuple[list[Ranked], bool]:
+    """The best `limit` hits of a stage in their order, and whether these are all there are."""
+    clauses = [*stage.clauses, *((Occur.Must, Query.const_score_query(one, 0.0)) for one in filters)]
+    if stage.near is not None:
+        clauses += near(stage.near)
+        limit = max(limit, _NEAR_CANDIDATES)
+    hits = index.searcher.search(Query.boolean_query(clauses), limit=limit, count=False).hits
+    addresses = [address for _, address in hits]
+    columns = [index.searcher.fast_field_values(name, addresses) for name in _FIELDS]
+    rows = list(zip((score for score, _ in hits), *columns, strict=True))
+    if stage.near is None:
+        ranked = [Ranked(row[1], row[2], row[3], row[5], None) for row in rows]
+    else:
+        ranked = _by_distance(rows, stage.near)
+    return ranked, len(hits) < limit
+
+
+def _by_distance(rows: list[tuple[float, ...]], point: Point) -> list[Ranked]:
+    """Zone by zone; in each the better step first, then the nearer place."""
+    found = []
+    for score, pair, facility, source, position, group, latitude, longitude in rows:
+        is_known = latitude != NOWHERE
+        distance = point.km_to(Point(latitude / MICRO, longitude / MICRO)) if is_known else None
+        step = int(score % NEARBY // ALSO_BEGINS)
+        key = (_zone(distance, is_in_state=score >= IN_STATE), -step, distance or 0.0, position)
+        found.append((key, Ranked(int(pair), int(facility), int(source), int(group), distance)))
+    return [ranked for _, ranked in sorted(found, key=lambda one: one[0])]
+
+
+def _zone(distance: float | None, *, is_in_state: bool) -> int:
+    """Near; in the state that was named; nobody knows where, so perhaps near; far away."""
+    if distance is not None:
+        return 0 if distance <= NEAR_KM else 3
+    return 1 if is_in_state else 2

@@ -1,0 +1,55 @@
+"""Why a place was found, where its name and town do not show it."""
+
+from collections.abc import Iterable, Iterator
+
+from sources.models import Facility, Portal
+from sources.searching.asked import Asked, Word
+from sources.searching.links import host_of, host_suffixes
+from sources.searching.words import canonical, initials_of, state_words, words_of
+
+
+def why(asked: Asked, facility: Facility, portals: Iterable[Portal]) -> str:
+    """A few words for the patient; "" where what the card shows explains the match, or a typo stands between."""
+    if asked.links:
+        return _same_address(asked, facility, portals)
+    if asked.npis and (found := next((npi for npi in asked.npis if npi in facility.npis), "")):
+        return f"NPI {found}"
+    brand = facility.brand.name if facility.brand else ""
+    missing = _missing(asked.words, facility.name, brand, facility.city, facility.state, facility.postal_code)
+    ways = _ways(facility, portals, shown={"", facility.name, brand}) if missing else ()
+    return next((f"{words} {name}" for words, name in ways if _explains(missing, name)), "")
+
+
+def _ways(facility: Facility, portals: Iterable[Portal], *, shown: set[str]) -> Iterator[tuple[str, str]]:
+    """What a place may have been found by beside its name and town, the most telling first."""
+    yield from (("Also known as", alias) for alias in facility.aliases)
+    yield from (("Also in", place) for place in facility.places)
+    names = (name for portal in portals for name in (portal.source.name, portal.name))
+    yield from (("Same portal as", name) for name in names if name not in shown)
+
+
+def _same_address(asked: Asked, facility: Facility, portals: Iterable[Portal]) -> str:
+    hosts = [facility.website]
+    for portal in portals:
+        links = (portal.url, portal.source.portal_url, portal.source.fhir_base_url)
+        hosts += [host_of(link) for link in links if link]
+    for wanted in (suffix for link in asked.links for suffix in host_suffixes(host_of(link))):
+        for host in hosts:
+            if wanted in host_suffixes(host):
+                return f"Web address {host}"
+    return ""
+
+
+def _missing(words: tuple[Word, ...], *shown: str) -> tuple[Word, ...]:
+    seen = [word for text in shown for word in words_of(text)]
+    seen += [*state_words(shown[3]), *initials_of(words_of(shown[0]))]
+    return tuple(word for word in words if not _is_in(word, seen))
+
+
+def _explains(words: tuple[Word, ...], text: str) -> bool:
+    found = words_of(text)
+    return all(_is_in(word, [*found, *initials_of(found)]) for word in words)
+
+
+def _is_in(word: Word, words: Iterable[str]) -> bool:
+    return any(one.startswith(word.typed) or canonical(one) == word.canonical for one in words)

@@ -1,0 +1,118 @@
+"""How a search widens: first what matches as typed, then, while too little is found, what may be meant."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from sources.geography import Point
+from sources.searching import queries
+from sources.searching.asked import Asked
+from sources.searching.index import OpenIndex
+from sources.searching.places import places_in
+from sources.searching.queries import Clauses, Respelled
+from sources.searching.spelling import corrections, is_known
+
+# With so many places found, no further meaning is tried.
+ENOUGH = 5
+# A query of so many words that finds anything as typed has no typos.
+SURE = 3
+# So many words are shortened to their initials: university of california san francisco.
+_INITIALS_FROM = 4
+_MEANINGS = 5
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One reading of the query: what a hit must and should have, and the place that distance counts from."""
+
+    clauses: Clauses
+    near: Point | None
+
+
+def stages(asked: Asked, near: Point | None, index: OpenIndex, found: Callable[[], int]) -> Iterator[Stage]:
+    """The readings, the most literal one first, while `found` says that too little was found."""
+    near = near or asked.near
+    if not asked.words:
+        yield Stage(queries.identifiers(asked) or (queries.only_near(near) if near else []), near)
+        return
+    plan = _Plan(asked, near, index)
+    yield plan.as_typed()
+    typos = {} if found() and len(asked.words) >= SURE else plan.typos()
+    if typos:
+        yield plan.respelled(typos)
+    for meant in (asked, *([plan.likely(typos)] if typos else [])):
+        yield from plan.without_generic(meant)
+        yield from plan.at_a_place(meant, generic=False)
+        yield from plan.at_a_place(meant, generic=True)
+    if not found():
+        yield from plan.at_last()
+
+
+class _Plan:
+    def __init__(self, asked: Asked, near: Point | None, index: OpenIndex) -> None:
+        self.asked, self.near, self.index = asked, near, index
+        self.identifiers = queries.identifiers(asked)
+
+    def as_typed(self) -> Stage:
+        """Every word; or exactly a name, with words after it that nearly every name has: "mayo clinic hospital"."""
+        clauses = queries.every_word(self.asked.words, weighted=self.near is None)
+        if shorter := self.asked.shorter:
+            clauses = [queries.must(queries.either(clauses, queries.named(shorter)))]
+        return self._stage(clauses, self.asked)
+
+    def typos(self, *, at_last: bool = False) -> Respelled:
+        """The words that may be misspelled, with what they may stand for."""
+        last = self.asked.words[-1]
+        found = {
+            word: corrections(word, self.index, unfinished=word is last, at_last=at_last) for word in self.asked.words
+        }
+        return {word: words for word, words in found.items() if words}
+
+    def respelled(self, typos: Respelled) -> Stage:
+        clauses = queries.every_word(self.asked.words, weighted=self.near is None, respelled=typos)
+        return self._stage(clauses, *_meanings(self.asked, typos))
+
+    def likely(self, typos: Respelled) -> Asked:
+        """The query as it is most likely meant."""
+        return _meanings(self.asked, typos)[0]
+
+    def at_a_place(self, asked: Asked, *, generic: bool) -> Iterator[Stage]:
+        """Words at the end or the beginning say where; the others name a place, or with `generic` a kind of place."""
+        for place in places_in(asked.words):
+            rest, point = replace(asked, words=place.rest), self.near or place.point
+            if generic is bool(rest.specific):
+                continue
+            clauses = queries.every_word(place.rest, weighted=point is None)
+            where = queries.at_place(place.state, place.point, surely=generic)
+            yield self._stage([*clauses, *where], rest, near=place.point)
+
+    def without_generic(self, asked: Asked) -> Iterator[Stage]:
+        """Words that nearly every name has are left out, or two words are joined."""
+        ways = [queries.every_word(words, weighted=True) for words in queries.joined_words(asked.words)]
+        specific = asked.specific
+        if specific and len(specific) < len(asked.words):
+            others = tuple(word for word in asked.words if word.is_generic)
+            ways.append([*queries.every_word(specific, weighted=True), *queries.wished(others)])
+        if ways:
+            yield self._stage([queries.must(queries.either(*ways))], replace(asked, words=specific or asked.words))
+
+    def at_last(self) -> Iterator[Stage]:
+        """Where nothing else is found: more typos, initials, all telling words but one."""
+        if typos := self.typos(at_last=True):
+            yield self.respelled(typos)
+        words = self.asked.words
+        if len(words) >= _INITIALS_FROM and all(is_known(word, self.index) for word in words):
+            yield self._stage(queries.shortened(words), self.asked)
+        if len(self.asked.specific) >= SURE:
+            yield self._stage([queries.must(queries.all_but_one(self.asked.specific))], self.asked)
+
+    def _stage(self, clauses: Clauses, *meanings: Asked, near: Point | None = None) -> Stage:
+        point = self.near or near
+        better = [clause for asked in meanings for clause in queries.names(asked, weighted=point is None)]
+        return Stage([*self.identifiers, *clauses, *better], point)
+
+
+def _meanings(asked: Asked, typos: Respelled) -> list[Asked]:
+    """What the query may mean: each word as it is likeliest, and one of them after the other as it is less likely."""
+    likely = {word: words[0] for word, words in typos.items()}
+    ways = [likely, *(likely | {word: other} for word, words in typos.items() for other in words[1:])]
+    return [replace(asked, words=tuple(way.get(word, word) for word in asked.words)) for way in ways[:_MEANINGS]]

@@ -1,0 +1,94 @@
+"""What words of names mean: which say nothing, which are short for others, and how states are written."""
+
+
+def _listed(text: str) -> list[str]:
+    return text.split()
+
+
+# Words that say nothing: a name or a query may have them or not.
+FILLERS = frozenset(_listed("and the of at for in a an"))
+# Legal forms and degrees, at the end of a name.
+LEGAL = frozenset(_listed("llc inc incorporated pc pllc ltd corp corporation llp lp psc apc pa plc md do sc"))
+# What nearly every place is called: what a search may do without.
+GENERIC = frozenset(
+    _listed(
+        "hospital medical medicine center clinic health healthcare care system group associate physician practice "
+        "doctor office network service institute partner foundation company website site app login portal patient "
+        "mychart online chart my sign record insurance plan"
+    )
+)
+# What is often written short, and the word it stands for. Both are searched as the word.
+LONG_FORMS = dict(
+    pair.split(":")
+    for pair in _listed(
+        "st:saint ste:sainte mt:mount ft:fort ctr:center cntr:center centre:center hosp:hospital hsp:hospital "
+        "hosps:hospital med:medical dr:doctor univ:university assoc:associate assn:association grp:group hlth:health "
+        "svc:service ped:pediatric peds:pediatric paediatric:pediatric orthopaedic:orthopedic ortho:orthopedic "
+        "reg:regional regl:regional rgnl:regional mem:memorial meml:memorial cmty:community comm:community "
+        "gen:general genl:general inst:institute natl:national intl:international fam:family phys:physician "
+        "prac:practice sys:system dept:department clin:clinic surg:surgery surgical:surgery "
+        "neurosurgical:neurosurgery rehab:rehabilitation cnty:county gyn:gynecology gynaecology:gynecology "
+        "childs:children derm:dermatology cardio:cardiology neuro:neurology"
+    )
+)
+# Of a word with this ending, the one that names are made of: neurologist and neurological are neurology.
+ENDINGS = (("ologist", "ology"), ("ological", "ology"), ("aediatric", "ediatric"), ("iatrist", "iatry"))
+# USPS codes: patients write the state out, directories abbreviate it.
+STATES = dict(
+    pair.split(" ", 1)
+    for pair in [
+        "al alabama",
+        "ak alaska",
+        "az arizona",
+        "ar arkansas",
+        "ca california",
+        "co colorado",
+        "ct connecticut",
+        "de delaware",
+        "dc district of columbia",
+        "fl florida",
+        "ga georgia",
+        "hi hawaii",
+        "id idaho",
+        "il illinois",
+        "in indiana",
+        "ia iowa",
+        "ks kansas",
+        "ky kentucky",
+        "la louisiana",
+        "me maine",
+        "md maryland",
+        "ma massachusetts",
+        "mi michigan",
+        "mn minnesota",
+        "ms mississippi",
+        "mo missouri",
+        "mt montana",
+        "ne nebraska",
+        "nv nevada",
+        "nh new hampshire",
+        "nj new jersey",
+        "nm new mexico",
+        "ny new york",
+        "nc north carolina",
+        "nd north dakota",
+        "oh ohio",
+        "ok oklahoma",
+        "or oregon",
+        "pa pennsylvania",
+        "pr puerto rico",
+        "ri rhode island",
+        "sc south carolina",
+        "sd south dakota",
+        "tn tennessee",
+        "tx texas",
+        "ut utah",
+        "vt vermont",
+        "va virginia",
+        "wa washington",
+        "wv west virginia",
+        "wi wisconsin",
+        "wy wyoming",
+    ]
+)
+STATE_CODES = {name: code for code, name in STATES.items()}
