@@ -3,6 +3,8 @@
 PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests that start the product itself, one at a time; the others share the machine's cores.
+ALONE := tests/browser tests/test_demo.py tests/installation
 
 .PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import
 
@@ -28,7 +30,8 @@ migrations-check: .venv/.dev
 	SANDBOX=true VAR_DIR=var/test $(BIN)/python manage.py makemigrations --check --dry-run
 
 tests: .venv/.dev chromium
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest $(ALONE)
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

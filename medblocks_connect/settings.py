@@ -122,6 +122,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Search: each machine keeps its own index, rebuilt from the database ---
 SEARCH_INDEX_DIR = VAR_DIR / "search"
+# Opened when the server starts, so that the first patient does not wait for it.
+SEARCH_INDEX_WARM = True
 
 # --- API ---
 REST_FRAMEWORK = {

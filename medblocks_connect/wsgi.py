@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "medblocks_connect.settings")
@@ -14,7 +15,8 @@ django = get_wsgi_application()
 from common.parsers import MAX_BODY_BYTES  # noqa: E402
 from sources.searching.index import warm  # noqa: E402
 
-warm()
+if settings.SEARCH_INDEX_WARM:
+    warm()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

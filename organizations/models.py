@@ -91,7 +91,8 @@ class Organization(models.Model):
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def with_secret(self, secret: str) -> "ApiKey | None":
         """The key that `secret` belongs to, whatever its state, with its organization."""
-        return self.select_related("organization").filter(digest=keys.digest(secret)).first()
+        found = self.select_related("organization").defer("organization__logo")
+        return found.filter(digest=keys.digest(secret)).first()
 
     def note_use(self, key: "ApiKey", now: datetime) -> None:
         """Remember that `key` was used. Writes at most once a minute."""

@@ -13,6 +13,7 @@ from tests.api_client import Api
 def _fresh_surroundings(settings, tmp_path, monkeypatch):
     """No test sees another's search index or discovery cache; an index is built where it is needed, at once."""
     monkeypatch.setattr(index, "BUILD_ASIDE", False)
+    monkeypatch.setattr(index, "RECHECK_SECONDS", 0)
     settings.SEARCH_INDEX_DIR = tmp_path / "search"
     cache.clear()
 

@@ -23,6 +23,8 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# Tests say themselves when a database is there.
+SEARCH_INDEX_WARM = False
 # A pool would keep the test database from being dropped.
 DATABASES["default"]["OPTIONS"].pop("pool")  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

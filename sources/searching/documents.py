@@ -37,12 +37,13 @@ from sources.searching.words import (
 )
 
 # Raise it when the fields or their words change: indexes of another number are built anew.
-FORMAT = 2
+FORMAT = 3
 SHARED = "shared"
+PLACE = "place"
 _BATCH = 5_000
 
 TEXT_FIELDS = ("name", "other", "place", "name_edge", "edge")
-RAW_FIELDS = ("whole", "also", "initials", "begins", "host", "url", "cell", "access", "vendor", "npi")
+RAW_FIELDS = ("whole", "also", "initials", "begins", "host", "url", "cell", "kind", "access", "vendor", "npi")
 NUMBER_FIELDS = ("pair", "facility", "source_number", "position", "latitude", "longitude")
 
 
@@ -217,6 +218,7 @@ class _About:
             "url": words.urls,
             "cell": cells_of(point) if point else [UNKNOWN_CELL],
             "npi": self.facility.npis,
+            "kind": PLACE,
             "access": accesses(source),
             "vendor": source.type or "",
             "pair": way.pair,

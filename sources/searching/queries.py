@@ -1,8 +1,8 @@
 """What is asked for, as queries to the index. Their scores are the order of results.
 
 A hit's score is the sum of steps, each larger than all smaller ones together: in the state, nearby, exact
-name, name that begins so, whole words; then, below 16, where the words were found. Near a place the distance
-decides among names that are not exactly the one asked for.
+name, name that begins so, whole words (in equal parts for each word); then, below 16, where the words were
+found. Near a place the distance decides among names that are not exactly the one asked for.
 """
 
 from collections.abc import Mapping
@@ -25,6 +25,7 @@ NAME_AND_MORE, SEQUENCE = 3.0, 2.0
 RING = 0.25
 # Field: a whole word, the beginning of one.
 _WEIGHTS = {"name": (10.0, 5.0), "other": (7.0, 3.5), "place": (5.0, 2.5)}
+_FIELDS = tuple(_WEIGHTS)
 _EDGES = {"name_edge": 5.0, "edge": 2.5}
 _INITIALS_WEIGHT = 7.0
 _RESPELLED = 0.7
@@ -40,19 +41,20 @@ def identifiers(asked: Asked) -> Clauses:
 
 def every_word(words: tuple[Word, ...], *, weighted: bool, respelled: Respelled | None = None) -> Clauses:
     """Each word is found, whole or by its beginning, or one that it may stand for."""
-    share = 1 / len(words) if weighted and words else 0.0
+    share = 1 / max(1, len(words))
+    detail = 1.0 if weighted else 0.0
     clauses = []
     for word in words:
-        ways = _ways(word, share, is_alone=len(words) == 1)
+        ways = _ways(word, share, detail, is_alone=len(words) == 1)
         for instead in (respelled or {}).get(word, ()):
-            ways += _ways(instead, share * _RESPELLED, is_alone=False)
+            ways += _ways(instead, share * _RESPELLED, detail, is_alone=False)
         clauses.append(must(Query.disjunction_max_query(ways)))
     return clauses
 
 
 def wished(words: tuple[Word, ...]) -> Clauses:
     """Words that a hit may do without; those that have them come first."""
-    return [(Occur.Should, Query.disjunction_max_query(_ways(word, 0.1, is_alone=False))) for word in words]
+    return [(Occur.Should, Query.disjunction_max_query(_ways(word, 0.05, is_alone=False))) for word in words]
 
 
 def all_but_one(words: tuple[Word, ...]) -> Query:
@@ -70,13 +72,18 @@ def either(*alternatives: Clauses) -> Query:
     return Query.disjunction_max_query([Query.boolean_query(clauses) for clauses in alternatives])
 
 
+def exact_names(asked: Asked) -> Clauses:
+    """The name itself, or another name of the place."""
+    found = [(term("whole", asked.whole), EXACT), (term("also", asked.whole), ALSO)]
+    return [(Occur.Should, _scored(query, score)) for query, score in found]
+
+
 def names(asked: Asked, *, weighted: bool) -> Clauses:
     """What is better than words that match somewhere: the name itself, its beginning, whole words."""
     if not asked.words:
         return []
     name, words = asked.whole, asked.words
-    steps = [(term("whole", name), EXACT), (term("also", name), ALSO)]
-    steps.append((Query.boolean_query([must(_anywhere(word)) for word in words]), WHOLE))
+    steps: list[tuple[Query, float]] = []
     if len(words) == 1 and len(name) >= 3:
         steps.append((term("initials", words[0].typed), INITIALS))
     if weighted:
@@ -84,9 +91,9 @@ def names(asked: Asked, *, weighted: bool) -> Clauses:
         steps.append((one_of("whole", _parts(name)), NAME_AND_MORE))
         neighbours = joined(tuple(word.typed for word in words))
         steps += [(term("other", pair), SEQUENCE / len(neighbours)) for pair in neighbours]
-        if len(name) > 3:
+        if len(words) > 1 and len(name) > 3:
             steps.append((_beginning("also", name), ALSO_BEGINS))
-    return [(Occur.Should, _scored(query, score)) for query, score in steps]
+    return [*exact_names(asked), *((Occur.Should, _scored(query, score)) for query, score in steps)]
 
 
 def joined_words(words: tuple[Word, ...]) -> list[tuple[Word, ...]]:
@@ -129,7 +136,8 @@ def number(field: str, value: int) -> Query:
 
 
 def one_of(field: str, values: list[str]) -> Query:
-    return Query.term_set_query(SCHEMA, field, values)
+    """One of a few terms. (A term set would mark each of its documents first, which costs more than it saves.)"""
+    return any_of([term(field, value) for value in values])
 
 
 def all_of(conditions: list[Query]) -> Query:
@@ -144,15 +152,17 @@ def must(query: Query) -> tuple[Occur, Query]:
     return Occur.Must, query
 
 
-def _ways(word: Word, share: float, *, is_alone: bool) -> list[Query]:
-    """Where a word may be found. One letter alone begins a word of the name."""
+def _ways(word: Word, share: float, detail: float = 1.0, *, is_alone: bool) -> list[Query]:
+    """Where a word may be found, with its share of the score. One letter alone begins a word of the name."""
     if len(word.typed) == 1 and is_alone:
         return [_scored(term("name_edge", word.typed), share)]
-    ways = [_scored(_anywhere_in(field, word), whole * share) for field, (whole, _) in _WEIGHTS.items()]
+    ways = [
+        _scored(_anywhere_in(field, word), (WHOLE + weight * detail) * share) for field, (weight, _) in _WEIGHTS.items()
+    ]
     if len(word.typed) <= 2:
-        return ways + [_scored(term(field, word.typed), weight * share) for field, weight in _EDGES.items()]
-    ways += [_scored(_beginning(field, word.typed), begins * share) for field, (_, begins) in _WEIGHTS.items()]
-    return [*ways, _scored(term("initials", word.typed), _INITIALS_WEIGHT * share)]
+        return ways + [_scored(term(field, word.typed), weight * detail * share) for field, weight in _EDGES.items()]
+    ways += [_scored(_beginning(field, word.typed), weight * detail * share) for field, (_, weight) in _WEIGHTS.items()]
+    return [*ways, _scored(term("initials", word.typed), (WHOLE + _INITIALS_WEIGHT * detail) * share)]
 
 
 def _link(link: str) -> Query:
@@ -174,13 +184,8 @@ def _parts(name: str) -> list[str]:
     return list(dict.fromkeys([" ".join(words[:cut]) for cut in cuts] + [" ".join(words[cut:]) for cut in cuts]))
 
 
-def _anywhere(word: Word) -> Query:
-    ways = [_anywhere_in(field, word) for field in _WEIGHTS]
-    return Query.disjunction_max_query([*ways, term("initials", word.typed)])
-
-
 def _in_any(word: str) -> Query:
-    return Query.disjunction_max_query([term(field, word) for field in _WEIGHTS])
+    return Query.disjunction_max_query([term(field, word) for field in _FIELDS])
 
 
 def _anywhere_in(field: str, word: Word) -> Query:

@@ -1,9 +1,9 @@
 """Hits in their order: the best stage, then the index's steps, then nearer, then the index's own order."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from tantivy import Occur, Query
+from tantivy import DocAddress, Occur, Query
 
 from sources.geography import Point
 from sources.searching.grid import MICRO, NOWHERE
@@ -14,18 +14,18 @@ from sources.searching.stages import Stage
 NEAR_KM = 160.0
 # Of equally good hits around a place, so many are told apart by their distance.
 _NEAR_CANDIDATES = 300
-_FIELDS = ("pair", "facility", "source_number", "position", "group", "latitude", "longitude")
+_FIELDS = ("pair", "facility", "source_number", "group")
+_PLACE_FIELDS = ("position", "latitude", "longitude")
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A facility at one portal."""
 
     pair: int
     facility: int
     source_number: int
     group: int
-    distance_km: float | None
+    distance_km: float | None = None
 
 
 def run(stage: Stage, filters: Iterable[Query], index: OpenIndex, limit: int) -> tuple[list[Ranked], bool]:
@@ -36,25 +36,29 @@ def run(stage: Stage, filters: Iterable[Query], index: OpenIndex, limit: int) ->
         limit = max(limit, _NEAR_CANDIDATES)
     hits = index.searcher.search(Query.boolean_query(clauses), limit=limit, count=False).hits
     addresses = [address for _, address in hits]
-    columns = [index.searcher.fast_field_values(name, addresses) for name in _FIELDS]
-    rows = list(zip((score for score, _ in hits), *columns, strict=True))
-    if stage.near is None:
-        ranked = [Ranked(row[1], row[2], row[3], row[5], None) for row in rows]
-    else:
-        ranked = _by_distance(rows, stage.near)
+    ranked = [Ranked(*row) for row in _read(_FIELDS, addresses, index)]
+    if stage.near is not None:
+        steps = [score for score, _ in hits]
+        ranked = _by_distance(ranked, steps, _read(_PLACE_FIELDS, addresses, index), stage.near)
     return ranked, len(hits) < limit
 
 
-def _by_distance(rows: list[tuple[float, ...]], point: Point) -> list[Ranked]:
+def _read(names: tuple[str, ...], addresses: list[DocAddress], index: OpenIndex) -> Iterable[tuple[Any, ...]]:
+    return zip(*(index.searcher.fast_field_values(name, addresses) for name in names), strict=True)
+
+
+def _by_distance(
+    ranked: list[Ranked], scores: list[float], places: Iterable[tuple[int, int, int]], point: Point
+) -> list[Ranked]:
     """Zone by zone; in each the better step first, then the nearer place."""
     found = []
-    for score, pair, facility, source, position, group, latitude, longitude in rows:
+    for one, score, (position, latitude, longitude) in zip(ranked, scores, places, strict=True):
         is_known = latitude != NOWHERE
         distance = point.km_to(Point(latitude / MICRO, longitude / MICRO)) if is_known else None
         step = int(score % NEARBY // ALSO_BEGINS)
         key = (_zone(distance, is_in_state=score >= IN_STATE), -step, distance or 0.0, position)
-        found.append((key, Ranked(int(pair), int(facility), int(source), int(group), distance)))
-    return [ranked for _, ranked in sorted(found, key=lambda one: one[0])]
+        found.append((key, one._replace(distance_km=distance)))
+    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
 
 def _zone(distance: float | None, *, is_in_state: bool) -> int:

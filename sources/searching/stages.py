@@ -107,7 +107,8 @@ class _Plan:
 
     def _stage(self, clauses: Clauses, *meanings: Asked, near: Point | None = None) -> Stage:
         point = self.near or near
-        better = [clause for asked in meanings for clause in queries.names(asked, weighted=point is None)]
+        better = queries.names(meanings[0], weighted=point is None)
+        better += [clause for asked in meanings[1:] for clause in queries.exact_names(asked)]
         return Stage([*self.identifiers, *clauses, *better], point)
 
 

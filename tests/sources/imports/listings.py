@@ -12,10 +12,10 @@ RIVER, LAKE, HILL = (f"https://{name}.example/r4" for name in ("river", "lake", 
 TABLES = ["sources_source", "sources_facility", "sources_facility_sources", "sources_directoryentry"]
 
 
-def place(identity: str, name: str | None = None, *urls: str, city: str = "", postal_code: str = "", **more):
+def place(identity: str, name: str | None = None, *urls: str, city="", state="", postal_code="", **more):
     """An entry at these base URLs, or at RIVER."""
     portals = tuple(url if isinstance(url, ListedPortal) else ListedPortal(url) for url in urls or (RIVER,))
-    address = Address(city=city, postal_code=postal_code)
+    address = Address(city=city, state=state, postal_code=postal_code)
     return ListedFacility(identity, name or identity, portals, address=address, **more)
 
 
