@@ -13,7 +13,7 @@ from sources.searching.stages import Stage
 
 NEAR_KM = 160.0
 # Of equally good hits around a place, so many are told apart by their distance.
-_NEAR_CANDIDATES = 300
+_NEAR_CANDIDATES = 120
 _FIELDS = ("pair", "facility", "source_number", "group")
 _PLACE_FIELDS = ("position", "latitude", "longitude")
 
