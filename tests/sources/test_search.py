@@ -234,7 +234,9 @@ def test_a_change_is_found_at_the_next_look_and_its_old_index_is_removed(organiz
     assert len([path for path in Path(settings.SEARCH_INDEX_DIR).iterdir() if path.is_dir()]) == 1
 
 
-def test_neither_version_nor_registrations_are_looked_up_again_within_two_seconds(organization, monkeypatch, django_assert_num_queries):
+def test_neither_version_nor_registrations_are_looked_up_again_within_two_seconds(
+    organization, monkeypatch, django_assert_num_queries
+):
     facility("River")
     names("river", organization)
     monkeypatch.setattr(index, "RECHECK_SECONDS", 2.0)
