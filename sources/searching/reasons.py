@@ -1,6 +1,6 @@
 """Why a place was found, where its name and town do not show it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from sources.models import Facility, Portal
 from sources.searching.asked import Asked, Word
@@ -8,14 +8,15 @@ from sources.searching.links import host_of, host_suffixes
 from sources.searching.words import canonical, initials_of, state_words, words_of
 
 
-def why(asked: Asked, facility: Facility, portals: Iterable[Portal]) -> str:
+def why(asked: Asked, facility: Facility, portals: Collection[Portal]) -> str:
     """A few words for the patient; "" where what the card shows explains the match, or a typo stands between."""
     if asked.links:
         return _same_address(asked, facility, portals)
     if asked.npis and (found := next((npi for npi in asked.npis if npi in facility.npis), "")):
         return f"NPI {found}"
     brand = facility.brand.name if facility.brand else ""
-    missing = _missing(asked.words, facility.name, brand, facility.city, facility.state, facility.postal_code)
+    called = " ".join(portal.name for portal in portals)
+    missing = _missing(asked.words, facility.name, brand, called, facility.city, facility.postal_code, facility.state)
     ways = _ways(facility, portals, shown={"", facility.name, brand}) if missing else ()
     return next((f"{words} {name}" for words, name in ways if _explains(missing, name)), "")
 
@@ -24,11 +25,12 @@ def _ways(facility: Facility, portals: Iterable[Portal], *, shown: set[str]) -> 
     """What a place may have been found by beside its name and town, the most telling first."""
     yield from (("Also known as", alias) for alias in facility.aliases)
     yield from (("Also in", place) for place in facility.places)
-    names = (name for portal in portals for name in (portal.source.name, portal.name))
+    # The card shows what the directory calls the portal.
+    names = (portal.source.name for portal in portals)
     yield from (("Same portal as", name) for name in names if name not in shown)
 
 
-def _same_address(asked: Asked, facility: Facility, portals: Iterable[Portal]) -> str:
+def _same_address(asked: Asked, facility: Facility, portals: Collection[Portal]) -> str:
     hosts = [facility.website]
     for portal in portals:
         links = (portal.url, portal.source.portal_url, portal.source.fhir_base_url)
@@ -40,9 +42,10 @@ def _same_address(asked: Asked, facility: Facility, portals: Iterable[Portal]) -
     return ""
 
 
-def _missing(words: tuple[Word, ...], *shown: str) -> tuple[Word, ...]:
-    seen = [word for text in shown for word in words_of(text)]
-    seen += [*state_words(shown[3]), *initials_of(words_of(shown[0]))]
+def _missing(words: tuple[Word, ...], name: str, *more: str) -> tuple[Word, ...]:
+    """The words that are not in the name, its initials, or what else is shown; the last is a state."""
+    seen = [word for text in (name, *more) for word in words_of(text)]
+    seen += [*state_words(more[-1]), *initials_of(words_of(name))]
     return tuple(word for word in words if not _is_in(word, seen))
 
 

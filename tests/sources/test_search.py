@@ -545,6 +545,7 @@ def test_retired_places_and_sources_are_not_found(organization):
     [
         ("mill infirmary", "Also known as Old Mill Infirmary"),
         ("riverside", "Same portal as Riverside Health"),
+        ("mywellness", ""),  # the card shows what the portal is called
         ("oakland", ""),
         ("hillside", ""),
         ("greystone", ""),  # the card shows the brand
@@ -554,7 +555,9 @@ def test_retired_places_and_sources_are_not_found(organization):
 def test_a_hit_says_why_it_was_found_where_that_is_not_obvious(organization, typed, why):
     brand = facility("Greystone Group")
     made = source("Riverside Health")
-    facility("Hillside", made, brand=brand, aliases=["Old Mill Infirmary"], city="Oakland", state="CA")
+    hillside = facility("Hillside", made, brand=brand, aliases=["Old Mill Infirmary"], city="Oakland", state="CA")
+    hillside.portals.update(name="MyWellness")
+    Catalogue.changed()
 
     hits = search(typed, organization=organization, limit=5).hits
     assert [hit.why for hit in hits if hit.facility.name == "Hillside"] == [why]
