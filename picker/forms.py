@@ -86,7 +86,10 @@ class MissingForm(forms.Form):
     )
 
     def clean_name(self) -> str:
-        return " ".join(self.cleaned_data["name"].split())
+        name = " ".join(self.cleaned_data["name"].split())
+        if not any(character.isalnum() for character in name):
+            raise forms.ValidationError(self.fields["name"].error_messages["required"])
+        return name
 
     def clean_place(self) -> str:
         return " ".join(self.cleaned_data["place"].split())
@@ -110,4 +113,5 @@ def chosen_portal(source: Source, reference: str) -> Portal | None:
     """The way to the source from the facility that the patient found it by, if there is one."""
     if not reference.isascii() or not reference.isdigit() or len(reference) > 18:
         return None
-    return source.portals.select_related("facility").filter(facility=int(reference)).first()
+    portals = source.portals.select_related("facility")
+    return portals.filter(facility=int(reference), facility__retired_at=None).first()

@@ -112,7 +112,7 @@ def search_sources(
     hits = [
         SourceHit(found[one.pair].source, found[one.pair].facility, one.distance_km if is_near else None)
         for one in page
-        if one.pair in found and found[one.pair].source.is_visible_to(organization)
+        if one.pair in found and _is_shown(found[one.pair], organization)
     ]
     return hits, Position(page[-1].pair, start + limit) if has_more else None
 
@@ -124,12 +124,16 @@ def _portals(
     found: dict[int, list[Portal]] = {}
     for portal in rows.portals_of(facility_ids):
         portal.is_offered = usable.at(portal.source)
-        is_shown = portal.is_offered or not offered_only
-        if is_shown and portal.source.is_visible_to(organization) and portal.facility.retired_at is None:
+        is_wanted = portal.is_offered or not offered_only
+        if is_wanted and _is_shown(portal, organization):
             found.setdefault(portal.facility_id, []).append(portal)
     for portals in found.values():
         portals.sort(key=lambda portal: (not portal.is_offered, portal.source.name, portal.pk))
     return found
+
+
+def _is_shown(portal: Portal, organization: Organization) -> bool:
+    return portal.source.is_visible_to(organization) and portal.facility.retired_at is None
 
 
 def _others(group: list[Ranked], portals: list[Portal], filters: list[Query], index: OpenIndex) -> int:

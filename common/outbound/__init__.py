@@ -14,7 +14,7 @@ A `guarded` session
 
 from common.outbound.download import Downloaded, download
 from common.outbound.errors import AddressRefused, OutboundError, Redirected, TimedOut, TooLarge, Unreachable
-from common.outbound.reach import Reach, check_url, is_allowed
+from common.outbound.reach import Reach, check_url, is_allowed, is_host_name
 from common.outbound.session import Limits, get, guard
 
 __all__ = [
@@ -32,4 +32,5 @@ __all__ = [
     "get",
     "guard",
     "is_allowed",
+    "is_host_name",
 ]

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from common.outbound.errors import AddressRefused, Redirected, TooLarge
-from common.outbound.reach import Reach
+from common.outbound.reach import Reach, check_url
 from common.outbound.session import CHUNK_BYTES, USER_AGENT, GuardedAdapter, Limits
 
 MAX_REDIRECTS = 3
@@ -42,6 +42,7 @@ def download(
     says it, how many there are. Raises an OutboundError; an answer that was cut off is one. Any status is returned.
     """
     for _ in range(MAX_REDIRECTS + 1):
+        check_url(url, reach)  # requests has errors of its own for what is no address
         try:
             return _get(url, _FileAdapter(reach, limits, path, progress), headers or {})
         except Redirected as redirect:

@@ -4,12 +4,16 @@ import ipaddress
 from enum import Enum
 from urllib.parse import urlsplit
 
+import idna
 from django.conf import settings
 
 from common.outbound.errors import AddressRefused
 
 LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".test")
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Networks of IPv6 whose last 32 bits are an IPv4 address.
+ENDING_IN_IPV4 = [
+    ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
+]
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -38,12 +42,23 @@ def check_url(url: str, reach: Reach) -> None:
     if parts.username is not None or parts.password is not None:
         raise AddressRefused("The address carries a user name or password.")
     literal = _literal(host)
+    if literal is None and not is_host_name(host):
+        raise AddressRefused("The address does not name a host that can be looked up.")
     if literal is not None and not is_allowed(literal, reach):
         raise AddressRefused(f"The address {literal} is not allowed here.")
     if _is_this_machine(host) and reach is not Reach.LOCAL:
         raise AddressRefused("The address is this machine itself.")
     if parts.scheme == "http" and not (reach is Reach.LOCAL and _may_be_local(host, literal)):
         raise AddressRefused("The address is not https.")
+
+
+def is_host_name(host: str) -> bool:
+    """Whether a name can be looked up: labels of 1 to 63 letters, international ones as IDNA 2008 has them."""
+    try:
+        name = host if host.isascii() else idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:
+        return False
+    return all(0 < len(label) <= 63 for label in name.removesuffix(".").split(".")) and not name.startswith("*")
 
 
 def _is_this_machine(host: str) -> bool:
@@ -73,10 +88,10 @@ def is_allowed(address: Address, reach: Reach) -> bool:
 
 
 def _inner(address: Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 address stands for: mapped, 6to4 or NAT64 (RFC 6052)."""
+    """The IPv4 address that an IPv6 address stands for: mapped, translated, 6to4, NAT64 (RFC 6052, 8215)."""
     if isinstance(address, ipaddress.IPv4Address):
         return None
-    if address in NAT64:
+    if any(address in network for network in ENDING_IN_IPV4) and int(address) > 1:
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour
 

@@ -115,5 +115,6 @@ def guard(session: requests.Session, reach: Reach, limits: Limits | None = None)
 
 def get(url: str, reach: Reach, *, accept: str = "application/json", limits: Limits | None = None) -> requests.Response:
     """GET `url` in a guarded session of its own. Raises an OutboundError; any status is returned."""
+    check_url(url, reach)  # requests has errors of its own for what is no address
     with guard(requests.Session(), reach, limits) as session:
         return session.get(url, headers={"Accept": accept})

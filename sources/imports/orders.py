@@ -5,6 +5,8 @@ from datetime import datetime
 
 from django.utils import timezone
 
+MAX_NAME = 500
+
 
 class ImportRefusedError(Exception):
     """The import was stopped and the catalogue is as it was. The message says why."""
@@ -28,6 +30,12 @@ class Order:
     dry_run: bool = False
     is_watched: bool | None = None
     started_at: datetime = field(default_factory=timezone.now)
+
+    def __post_init__(self) -> None:
+        """Raises ImportRefusedError for a name or a URL that cannot be kept."""
+        for what, value in (("name of the directory", self.directory), ("URL", self.url)):
+            if value is not None and not (0 < len(value) <= MAX_NAME and value.isprintable()):
+                raise ImportRefusedError(f"The {what} has to have 1 to {MAX_NAME} printable characters.")
 
 
 @dataclass(frozen=True)

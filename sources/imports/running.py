@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from common.outbound import Downloaded, OutboundError, Reach, download
 from organizations.models import Environment
-from sources.imports.orders import Edition, ImportRefusedError, Order
+from sources.imports.orders import MAX_NAME, Edition, ImportRefusedError, Order
 from sources.imports.report import Report, report_of
 from sources.imports.store import store
 from sources.models import Directory, DirectoryImport, Status
@@ -50,7 +50,8 @@ def import_file(
     All or nothing; the same file twice changes nothing. What an `Order` knows can be given as keywords.
     Raises ImportRefusedError, with a sentence, and leaves the catalogue as it was.
     """
-    named = {"directory": directory_name(str(path)), "origin": path.name, "by": "command"}
+    name = path.name.encode(errors="replace").decode()[:MAX_NAME]  # file names need not be text
+    named = {"directory": directory_name(name), "origin": name, "by": "command"}
     ordered = Order(environment=environment, **(named | _given(order)))
     return _noting_refusal(ordered, lambda: _import(path, ordered, _edition(path), progress, all_names))
 

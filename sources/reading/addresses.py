@@ -6,6 +6,7 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from common.outbound import Reach, is_allowed, is_host_name
 from sources.base_urls import normalized
 from sources.reading.listing import Refusal
 
@@ -66,6 +67,8 @@ def _split(text: str) -> SplitResult:
 def _check(parts: SplitResult, *, sandbox: bool) -> None:
     if parts.scheme.lower() not in ("https", "http") or not parts.hostname:
         raise AddressRefusedError(Refusal.NOT_A_URL)
+    if ":" not in parts.hostname and not is_host_name(parts.hostname):
+        raise AddressRefusedError(Refusal.NOT_A_URL)
     if parts.username is not None or parts.password is not None:
         raise AddressRefusedError(Refusal.CREDENTIALS)
     if sandbox:
@@ -80,7 +83,7 @@ def _is_public(name: str) -> bool:
     """Whether the host reads like a public one. Resolves nothing."""
     name = name.rstrip(".").lower()
     try:
-        return ipaddress.ip_address(name).is_global
+        return is_allowed(ipaddress.ip_address(name), Reach.PUBLIC)
     except ValueError:
         # The last label of a domain is not a number: 127.1 and 0x7f.1 are addresses in disguise.
         return re.fullmatch(r"(?:[^.]+\.)+(?!0x)[^.\d][^.]*", name) is not None and not name.endswith(_LOCAL_DOMAINS)

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -98,12 +99,14 @@ def documents() -> Iterator[dict[str, Any]]:
     sources = {source.pk: (number, source) for number, source in enumerate(Source.objects.filter(retired_at=None))}
     shared = shared_hosts(_links(source) for _, source in sources.values())
     hosts = {pk: _SourceWords(source, shared) for pk, (_, source) in sources.items()}
-    brands = dict(Facility.objects.filter(facilities__isnull=False).distinct().values_list("pk", "name"))
+    brands = _brands()
     for position, (facility, ways) in enumerate(_facilities()):
         known = [way for way in ways if way.source_id in sources]
         if not known:
             continue
-        about = _About(facility, brands.get(facility.brand_id or 0, ""), group=_group(facility, known))
+        brand = brands.get(facility.brand_id or 0, NO_BRAND)
+        is_seen = all(brand.is_seen_with(sources[way.source_id][1]) for way in known)
+        about = _About(facility, brand.name if is_seen else "", group=_group(facility, known))
         for way in known:
             number, source = sources[way.source_id]
             host = own_host(way.url, shared) if way.url else NO_HOST
@@ -112,6 +115,33 @@ def documents() -> Iterator[dict[str, Any]]:
         frequencies.update({word for word in (*about.name, *about.other, *about.place) if len(word) > 2})
     for word, frequency in frequencies.items():
         yield {"known_word": word, "frequency": frequency}
+
+
+@dataclass
+class Brand:
+    """The name of a brand, and the environments and workspaces whose sources it has."""
+
+    name: str
+    seen_in: set[tuple[str, str | None]]
+
+    def is_seen_with(self, source: Source) -> bool:
+        """Whether all who see the source may see the brand."""
+        owners = {(source.environment, None), (source.environment, source.organization_id)}
+        return not owners.isdisjoint(self.seen_in)
+
+
+NO_BRAND = Brand("", set())
+
+
+def _brands() -> dict[int, Brand]:
+    """The places that others are part of, and that are not retired."""
+    known = Facility.objects.filter(facilities__isnull=False, retired_at=None).distinct()
+    brands = {pk: Brand(name, set()) for pk, name in known.values_list("pk", "name")}
+    portals = Portal.objects.filter(facility__in=known, source__retired_at=None).order_by()
+    seen = portals.values_list("facility_id", "source__environment", "source__organization_id").distinct()
+    for facility_id, environment, organization_id in seen:
+        brands[facility_id].seen_in.add((environment, organization_id))
+    return brands
 
 
 def _facilities() -> Iterator[tuple[Listed, list[_Way]]]:

@@ -12,7 +12,7 @@ from sources.searching.queries import ALSO_BEGINS, IN_STATE, NEARBY, near
 from sources.searching.stages import Stage
 
 NEAR_KM = 160.0
-# Of equally good hits around a place, so many are told apart by their distance.
+# Of the hits around a place, so many at a time are put in order by their distance.
 _NEAR_CANDIDATES = 120
 _FIELDS = ("pair", "facility", "source_number", "group")
 _PLACE_FIELDS = ("position", "latitude", "longitude")
@@ -33,7 +33,8 @@ def run(stage: Stage, filters: Iterable[Query], index: OpenIndex, limit: int) ->
     clauses = [*stage.clauses, *((Occur.Must, Query.const_score_query(one, 0.0)) for one in filters)]
     if stage.near is not None:
         clauses += near(stage.near)
-        limit = max(limit, _NEAR_CANDIDATES)
+        # In whole blocks, so that a page further on sees the same order as the ones before it.
+        limit = -(-limit // _NEAR_CANDIDATES) * _NEAR_CANDIDATES
     hits = index.searcher.search(Query.boolean_query(clauses), limit=limit, count=False).hits
     addresses = [address for _, address in hits]
     ranked = [Ranked(*row) for row in _read(_FIELDS, addresses, index)]
@@ -50,13 +51,14 @@ def _read(names: tuple[str, ...], addresses: list[DocAddress], index: OpenIndex)
 def _by_distance(
     ranked: list[Ranked], scores: list[float], places: Iterable[tuple[int, int, int]], point: Point
 ) -> list[Ranked]:
-    """Zone by zone; in each the better step first, then the nearer place."""
+    """Block by block in the index's order; in each zone by zone, the better step first, then the nearer place."""
     found = []
-    for one, score, (position, latitude, longitude) in zip(ranked, scores, places, strict=True):
+    for number, (one, score, (position, latitude, longitude)) in enumerate(zip(ranked, scores, places, strict=True)):
         is_known = latitude != NOWHERE
         distance = point.km_to(Point(latitude / MICRO, longitude / MICRO)) if is_known else None
         step = int(score % NEARBY // ALSO_BEGINS)
-        key = (_zone(distance, is_in_state=score >= IN_STATE), -step, distance or 0.0, position)
+        block = number // _NEAR_CANDIDATES
+        key = (block, _zone(distance, is_in_state=score >= IN_STATE), -step, distance or 0.0, position)
         found.append((key, one._replace(distance_km=distance)))
     return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 

@@ -1,5 +1,7 @@
 """Reading the rows of hits: one statement that is written once, with the columns that cards and answers show.
 
+A brand is read only where whoever sees the place may see it as well.
+
 A search happens at every keystroke. The same through a queryset takes twice the time, most of it for composing
 the statement anew and for columns that nobody reads. The lateral join keeps the planner from reading all sources
 for the sake of a dozen.
@@ -49,7 +51,11 @@ _STATEMENT = f"""
     FROM {Portal._meta.db_table} portal
     JOIN {Facility._meta.db_table} facility ON facility.id = portal.facility_id
     CROSS JOIN LATERAL (SELECT * FROM {Source._meta.db_table} WHERE id = portal.source_id LIMIT 1) source
-    LEFT JOIN {Facility._meta.db_table} brand ON brand.id = facility.brand_id
+    LEFT JOIN {Facility._meta.db_table} brand
+      ON brand.id = facility.brand_id AND brand.retired_at IS NULL AND EXISTS (
+        SELECT FROM {Portal._meta.db_table} JOIN {Source._meta.db_table} theirs ON theirs.id = source_id
+        WHERE facility_id = brand.id AND theirs.retired_at IS NULL AND theirs.environment = source.environment
+          AND (theirs.organization_id IS NULL OR theirs.organization_id = source.organization_id))
 """  # noqa: S608  nothing in it comes from outside
 
 

@@ -173,3 +173,16 @@ def test_no_other_module_makes_requests():
     }
     users = {module for module, imported in imports_of() if imported.split(".")[0] in {"requests", "urllib3", "httpx"}}
     assert {module for module in users if not module.startswith(("tests", "bench"))} <= allowed
+
+
+@pytest.mark.parametrize("host", ["☃.example", f"{'a' * 64}.example", "*.example", "a..example"])
+def test_a_host_that_cannot_be_looked_up_is_refused_like_any_other(host):
+    with pytest.raises(AddressRefused):
+        outbound.get(f"https://{host}/r4", Reach.PUBLIC)
+
+
+@pytest.mark.parametrize(
+    "address", ["::127.0.0.1", "64:ff9b:1::7f00:1", "::ffff:0:7f00:1", "64:ff9b::a00:1", "2002:7f00:1::"]
+)
+def test_an_address_that_stands_for_a_private_one_is_not_allowed(address):
+    assert not outbound.is_allowed(ipaddress.ip_address(address), Reach.PUBLIC)

@@ -404,3 +404,13 @@ def test_another_chart_at_the_same_source_is_another_connection(api, browser, or
 
     charts = [entry.fhir_patient_id for entry in Connection.objects.filter(status="active")]
     assert sorted(charts) == ["child", "patient-1"]
+
+
+def test_a_retired_place_is_not_chosen_by_its_number(browser, flow, riverside):
+    gone = Facility.objects.create(name="Gone Clinic", retired_at=timezone.now())
+    gone.sources.set([riverside])
+
+    browser.open(flow["url"]).open(f"{path_of(flow)}/confirm?connection_id={riverside.id}&facility={gone.pk}")
+
+    assert browser.status == 200
+    assert "Gone Clinic" not in browser.text

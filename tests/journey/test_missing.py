@@ -64,8 +64,9 @@ def test_a_pasted_address_is_taken_as_the_portals(browser, missing):
     assert 'name="name" value=' not in browser.html, "no name is known"
 
 
-def test_a_name_is_needed(browser, missing):
-    browser.open(missing).submit(missing, name="  ", place="Roseville")
+@pytest.mark.parametrize("name", ["  ", "\u200b", "\u202e", "?!"])
+def test_a_name_is_needed(browser, missing, name):
+    browser.open(missing).submit(missing, name=name, place="Roseville")
 
     assert browser.status == 200
     assert "Error: Type the name of a hospital, clinic or health plan." in browser.text

@@ -251,3 +251,14 @@ def test_the_number_of_queries_is_the_same_for_one_source_and_for_many(api, quer
     api.get("/connections", query | {"limit": 100})
     with django_assert_num_queries(2 if not query else 3):
         assert len(api.get("/connections", query | {"limit": 100}).json["data"]) == 21
+
+
+@pytest.mark.parametrize("limit", [7, 10, 50])
+def test_near_pages_show_many_matches_once_each_whatever_the_page_size(api, limit):
+    codes = ("94601", "94612", "60601", "02115", "10001", "33602", "99501")
+    for number in range(140):
+        facility(f"River {number:03}", source(f"{number:03}"), postal_code=codes[number % 7])
+
+    found = [one["name"] for one in walk(api, {"q": "river", "near": "94601", "limit": limit})]
+
+    assert sorted(found) == [f"{number:03}" for number in range(140)]

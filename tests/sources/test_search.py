@@ -575,3 +575,18 @@ def test_scripts_without_spaces_are_found_in_the_middle(organization):
     facility("北京協和医院")
 
     assert names("協和", organization) == ["北京協和医院"]
+
+
+def test_a_brand_that_the_workspace_may_not_see_shows_nowhere(organization, other_organization):
+    hidden = facility("Zebraquux Group", private_source(other_organization))
+    retired = facility("Quaggaquux Group", retired_at=timezone.now())
+    facility("River One", source(), brand=hidden)
+    facility("River Two", source(), brand=retired)
+    facility("River Three", source(), brand=facility("Lynxquux Group"))
+
+    assert names("zebraquux", organization) == names("quaggaquux", organization) == []
+    assert "River Three" in names("lynxquux", organization)
+    brands = {hit.facility.name: hit.facility.brand for hit in search("river", organization=organization, limit=5).hits}
+    assert brands["River One"] is None
+    assert brands["River Two"] is None
+    assert brands["River Three"].name == "Lynxquux Group"

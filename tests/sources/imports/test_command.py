@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from io import StringIO
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from bench.catalogue import made_up_bundle
 from sources.base_urls import source_id
-from sources.imports import directory_name, import_file
+from sources.imports import ImportRefusedError, directory_name, import_file
 from sources.models import Catalogue, Directory, DirectoryImport, Facility, Source
 from tests.sources.bundles import bundle, endpoint, organization, part_of
 from tests.sources.imports.listings import LAKE, RIVER, catalogue
@@ -181,3 +182,21 @@ def test_the_number_of_queries_does_not_grow_with_the_file(file, django_assert_m
         report = import_file(Path(path), environment="sandbox")
 
     assert report.status == "unchanged"
+
+
+@pytest.mark.parametrize("name", ["", "x" * 501, "a\x00b", "a\ud800b"])
+def test_a_name_that_cannot_be_kept_is_refused_in_a_sentence(tmp_path, name):
+    file = tmp_path / "places.json"
+    file.write_text('[{"name": "River", "url": "https://fhir.river.example/r4"}]')
+
+    with pytest.raises(ImportRefusedError, match="printable"):
+        import_file(file, environment="production", directory=name)
+    assert not Directory.objects.exists()
+
+
+def test_a_file_may_be_called_anything(tmp_path):
+    file = tmp_path / os.fsdecode(b"bad\xffname.json")
+    file.write_text('[{"name": "River", "url": "https://fhir.river.example/r4"}]')
+
+    assert import_file(file, environment="production").status == "applied"
+    assert Directory.objects.get().name == "bad?name"
