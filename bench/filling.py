@@ -7,12 +7,12 @@ from typing import Any
 
 from django.db import connection, models, transaction
 from django.utils import timezone
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from bench.made_up_catalogue import MadeFacility, MadeSource, made_up_facilities, made_up_sources
 from organizations.models import Environment
 from sources.base_urls import source_id
+from sources.imports.copying import copy_rows
 from sources.models import Catalogue, ClientRegistration, Facility, Portal, Source
 
 VENDOR = "bench"
@@ -101,12 +101,8 @@ def _copy(model: type[models.Model], rows: Iterable[Mapping[str, Any]]) -> None:
     """COPY rows that name some columns; the others get the defaults of their fields."""
     fields = model._meta.concrete_fields
     defaults = {str(field.column): _adapted(field, field.get_default()) for field in fields}
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(model._meta.db_table), sql.SQL(", ").join(map(sql.Identifier, defaults))
-    )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row([row.get(column, default) for column, default in defaults.items()])
+    whole = (tuple(row.get(column, default) for column, default in defaults.items()) for row in rows)
+    copy_rows(model._meta.db_table, list(defaults), whole)
 
 
 def _adapted(field: "models.Field[Any, Any]", value: Any) -> Any:

@@ -8,62 +8,9 @@ from functools import cache, lru_cache
 
 import zipcodes
 
+from sources.reading.states import OUTLYING, STATE_CODES
+
 EARTH_RADIUS_KM = 6371.0
-_STATES = [
-    "AL",
-    "AK",
-    "AZ",
-    "AR",
-    "CA",
-    "CO",
-    "CT",
-    "DE",
-    "DC",
-    "FL",
-    "GA",
-    "HI",
-    "ID",
-    "IL",
-    "IN",
-    "IA",
-    "KS",
-    "KY",
-    "LA",
-    "ME",
-    "MD",
-    "MA",
-    "MI",
-    "MN",
-    "MS",
-    "MO",
-    "MT",
-    "NE",
-    "NV",
-    "NH",
-    "NJ",
-    "NM",
-    "NY",
-    "NC",
-    "ND",
-    "OH",
-    "OK",
-    "OR",
-    "PA",
-    "PR",
-    "RI",
-    "SC",
-    "SD",
-    "TN",
-    "TX",
-    "UT",
-    "VT",
-    "VA",
-    "WA",
-    "WV",
-    "WI",
-    "WY",
-]
-MAX_TOWN_WORDS = 3
 _ZIP = re.compile(r"(\d{5})(?:-?\d{4})?")
 _PAIR = re.compile(r"(-?\d{1,2}(?:\.\d{1,10})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,10})?)")
 
@@ -112,7 +59,7 @@ class Gazetteer:
 
     def __init__(self) -> None:
         points: dict[tuple[str, str], list[Point]] = defaultdict(list)
-        for state in _STATES:
+        for state in STATE_CODES - OUTLYING:
             for row in _rows(state=state):
                 if (point := _point(row)) is not None:
                     points[_folded(row["city"]), state].append(point)

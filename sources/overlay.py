@@ -6,17 +6,15 @@ A field is pinned while `directory_values` of its row has it. Rows that no direc
 from collections.abc import Iterable
 from typing import Any
 
+from sources.imports import facilities, sources
 from sources.models import Facility, Portal, Source
 
 PORTALS = "portals"
 PORTAL_DETAILS = ["name", "description", "url", "logo_url"]
 _FIELDS: dict[type[Source] | type[Facility], list[str]] = {
-    Source: ["name", "type", "portal_url", "logo_url"],
-    Facility: [
-        "name", "aliases", "brand_id", "address_line", "city", "state", "postal_code", "country",
-        "places", "website", "phone", "npis",
-    ],
-}  # fmt: skip
+    Source: sources.FIELDS,
+    Facility: facilities.FIELDS,
+}
 
 
 def pin_edits(row: Source | Facility, names: Iterable[str]) -> None:

@@ -139,6 +139,6 @@ def _is_shown(portal: Portal, organization: Organization) -> bool:
 def _others(group: list[Ranked], portals: list[Portal], filters: list[Query], index: OpenIndex) -> int:
     if len({one.facility for one in group}) < 2:
         return 0
-    all_of_it = queries.number("group", group[0].group)
+    all_of_it = queries.term("group", group[0].group)
     pairs = index.searcher.search(queries.all_of([all_of_it, *filters]), limit=1).count  # type: ignore[attr-defined]  # the stub lacks it
     return int(pairs) // len(portals) - 1

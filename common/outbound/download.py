@@ -10,7 +10,7 @@ import requests
 
 from common.outbound.errors import AddressRefused, Redirected, TooLarge
 from common.outbound.reach import Reach, check_url
-from common.outbound.session import CHUNK_BYTES, USER_AGENT, GuardedAdapter, Limits
+from common.outbound.session import CHUNK_BYTES, GuardedAdapter, Limits, mount
 
 MAX_REDIRECTS = 3
 LARGE = Limits(seconds=20 * 60, max_bytes=512 * 1024 * 1024)
@@ -58,11 +58,7 @@ def _next(url: str, redirect: Redirected) -> str:
 
 
 def _get(url: str, adapter: "_FileAdapter", headers: Mapping[str, str]) -> Downloaded:
-    with requests.Session() as session:
-        session.trust_env = False
-        session.headers["User-Agent"] = USER_AGENT
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
+    with mount(requests.Session(), adapter) as session:
         response = session.get(url, headers={"Accept": "application/json, */*;q=0.5", **headers})
     return Downloaded(
         status=response.status_code,

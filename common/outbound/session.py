@@ -105,9 +105,13 @@ def _translated(error: Exception, exchange: Exchange, request: requests.Prepared
 
 def guard(session: requests.Session, reach: Reach, limits: Limits | None = None) -> requests.Session:
     """Make `session` (or a subclass's, such as OAuth2Session) a guarded one, within `limits` or the STANDARD ones."""
+    return mount(session, GuardedAdapter(reach, limits or STANDARD))
+
+
+def mount(session: requests.Session, adapter: GuardedAdapter) -> requests.Session:
+    """Let `session` reach the outside through this adapter only."""
     session.trust_env = False
     session.headers["User-Agent"] = USER_AGENT
-    adapter = GuardedAdapter(reach, limits or STANDARD)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -10,12 +10,12 @@ from typing import Any
 
 from django.utils import timezone
 
-from common.outbound import Downloaded, OutboundError, Reach, download
+from common.outbound import Downloaded, OutboundError, download
 from organizations.models import Environment
 from sources.imports.orders import MAX_NAME, Edition, ImportRefusedError, Order
 from sources.imports.report import Report, report_of
 from sources.imports.store import store
-from sources.models import Directory, DirectoryImport, Status
+from sources.models import Directory, DirectoryImport, Source, Status
 from sources.reading import read_directory
 from sources.reading.listing import UnreadableDirectoryError
 
@@ -132,7 +132,7 @@ def _validators(last: Directory) -> dict[str, str]:
 
 
 def _fetched(url: str, order: Order, path: Path, validators: dict[str, str], progress: Progress | None) -> Downloaded:
-    reach = Reach.LOCAL if order.environment == Environment.SANDBOX else Reach.PUBLIC
+    reach = Source(environment=order.environment).reach
     try:
         got = download(url, reach, path, headers=validators, progress=progress)
     except OutboundError as error:

@@ -1,6 +1,6 @@
-"""The states and territories of the USA, for lists that write them in full."""
+"""The states and territories of the USA: directories and patients write them in full or as two letters."""
 
-_CODES = {
+CODES = {
     "alabama": "AL", "alaska": "AK", "american samoa": "AS", "arizona": "AZ", "arkansas": "AR", "california": "CA",
     "colorado": "CO", "connecticut": "CT", "delaware": "DE", "district of columbia": "DC", "florida": "FL",
     "georgia": "GA", "guam": "GU", "hawaii": "HI", "idaho": "ID", "illinois": "IL", "indiana": "IN", "iowa": "IA",
@@ -14,7 +14,9 @@ _CODES = {
     "wisconsin": "WI", "wyoming": "WY",
 }  # fmt: skip
 
-STATE_CODES = frozenset(_CODES.values())
+STATE_CODES = frozenset(CODES.values())
+# Places with postal codes of their own, but hardly a hospital that lists itself under them.
+OUTLYING = frozenset({"AS", "GU", "MP", "VI"})
 
 # What the people insured there call a state's Medicaid programme.
 _MEDICAID = {
@@ -28,7 +30,7 @@ _MEDICAID = {
 
 def state_code(name: str) -> str | None:
     """The two letters of a state written in full."""
-    return _CODES.get(name.lower())
+    return CODES.get(name.lower())
 
 
 def medicaid_of(state: str) -> tuple[str, tuple[str, ...]]:

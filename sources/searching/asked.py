@@ -1,9 +1,9 @@
 """What a patient asks for: words, web addresses, identifiers and places, told apart."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from sources.geography import Point, postal_code_of, postal_code_point
+from sources.geography import Point, postal_code_point
 from sources.searching.links import is_link
 from sources.searching.vocabulary import FILLERS, GENERIC, LEGAL
 from sources.searching.words import canonical, whole, words_of
@@ -32,8 +32,7 @@ class Asked:
     words: tuple[Word, ...] = ()
     links: tuple[str, ...] = ()
     npis: tuple[str, ...] = ()
-    postal_code: str = ""
-    near: Point | None = field(default=None)
+    near: Point | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -65,18 +64,18 @@ def read(text: str) -> Asked:
     words: list[str] = []
     links: list[str] = []
     npis: list[str] = []
-    postal_code, near = "", None
+    near = None
     for chunk in text[:MAX_TEXT].split():
         if is_link(chunk):
             links.append(chunk)
         elif _NPI.fullmatch(chunk):
             npis.append(chunk)
         elif near is None and (near := postal_code_point(chunk.strip(",.;()"))) is not None:
-            postal_code = postal_code_of(chunk.strip(",.;()"))
+            continue
         else:
             words += words_of(chunk)
     words = [word for word in words if not (npis and word == "npi")]
-    return Asked(tuple(map(_word, _telling(words))), tuple(links[:3]), tuple(npis[:3]), postal_code, near)
+    return Asked(tuple(map(_word, _telling(words))), tuple(links[:3]), tuple(npis[:3]), near)
 
 
 def _telling(words: list[str]) -> list[str]:

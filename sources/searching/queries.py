@@ -127,11 +127,7 @@ def at_place(state: str, point: Point | None, *, surely: bool) -> Clauses:
     return [must(_scored(any_of([one_of("cell", cells), in_state]), 0.0)), (Occur.Should, _scored(in_state, IN_STATE))]
 
 
-def term(field: str, value: str) -> Query:
-    return Query.term_query(SCHEMA, field, value, "basic")
-
-
-def number(field: str, value: int) -> Query:
+def term(field: str, value: str | int) -> Query:
     return Query.term_query(SCHEMA, field, value, "basic")
 
 

@@ -1,5 +1,7 @@
 """What words of names mean: which say nothing, which are short for others, and how states are written."""
 
+from sources.reading.states import CODES, OUTLYING
+
 
 def _listed(text: str) -> list[str]:
     return text.split()
@@ -34,61 +36,5 @@ LONG_FORMS = dict(
 # Of a word with this ending, the one that names are made of: neurologist and neurological are neurology.
 ENDINGS = (("ologist", "ology"), ("ological", "ology"), ("aediatric", "ediatric"), ("iatrist", "iatry"))
 # USPS codes: patients write the state out, directories abbreviate it.
-STATES = dict(
-    pair.split(" ", 1)
-    for pair in [
-        "al alabama",
-        "ak alaska",
-        "az arizona",
-        "ar arkansas",
-        "ca california",
-        "co colorado",
-        "ct connecticut",
-        "de delaware",
-        "dc district of columbia",
-        "fl florida",
-        "ga georgia",
-        "hi hawaii",
-        "id idaho",
-        "il illinois",
-        "in indiana",
-        "ia iowa",
-        "ks kansas",
-        "ky kentucky",
-        "la louisiana",
-        "me maine",
-        "md maryland",
-        "ma massachusetts",
-        "mi michigan",
-        "mn minnesota",
-        "ms mississippi",
-        "mo missouri",
-        "mt montana",
-        "ne nebraska",
-        "nv nevada",
-        "nh new hampshire",
-        "nj new jersey",
-        "nm new mexico",
-        "ny new york",
-        "nc north carolina",
-        "nd north dakota",
-        "oh ohio",
-        "ok oklahoma",
-        "or oregon",
-        "pa pennsylvania",
-        "pr puerto rico",
-        "ri rhode island",
-        "sc south carolina",
-        "sd south dakota",
-        "tn tennessee",
-        "tx texas",
-        "ut utah",
-        "vt vermont",
-        "va virginia",
-        "wa washington",
-        "wv west virginia",
-        "wi wisconsin",
-        "wy wyoming",
-    ]
-)
-STATE_CODES = {name: code for code, name in STATES.items()}
+STATE_CODES = {name: code.lower() for name, code in CODES.items() if code not in OUTLYING}
+STATES = {code: name for name, code in STATE_CODES.items()}
