@@ -117,7 +117,10 @@ else:
         "NAME": "medblocks_connect",
         "USER": "postgres",
     }
-DATABASES = {"default": {**_database, "OPTIONS": {**_database.get("OPTIONS", {}), "pool": DATABASE_POOL}}}
+# Only statements that ask for it are prepared (common/statements.py). Off behind a pooler that cannot keep them.
+_prepares = env.bool("DATABASE_PREPARED_STATEMENTS", default=True)
+_options = {"pool": DATABASE_POOL, "prepare_threshold": 2**31 if _prepares else None}
+DATABASES = {"default": {**_database, "OPTIONS": {**_database.get("OPTIONS", {}), **_options}}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Search: each machine keeps its own index, rebuilt from the database ---

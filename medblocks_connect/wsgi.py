@@ -13,6 +13,7 @@ django = get_wsgi_application()
 
 # These need Django's settings.
 from common.parsers import MAX_BODY_BYTES  # noqa: E402
+from common.turns import turns  # noqa: E402
 from sources.searching.index import warm  # noqa: E402
 
 if settings.SEARCH_INDEX_WARM:
@@ -25,4 +26,5 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         # One byte more than the API takes, so that it says itself that a body is too large.
         body = environ["wsgi.input"].read(MAX_BODY_BYTES + 1)
         environ = environ | {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
-    return django(environ, start_response)
+    with turns.taken():
+        return django(environ, start_response)

@@ -15,10 +15,11 @@ _NPI = re.compile(r"[12]\d{9}", re.ASCII)
 
 @dataclass(frozen=True)
 class Word:
-    """A word as typed (folded) and in its one form."""
+    """A word as typed (folded) and in its one form. `is_common`: thousands of places have it."""
 
     typed: str
     canonical: str
+    is_common: bool = False
 
     @property
     def is_generic(self) -> bool:

@@ -29,6 +29,8 @@ BUILD_ASIDE = True
 RETRY_SECONDS = 30.0
 # The documents of a large catalogue in one segment, so that equal scores keep the order of insertion.
 HEAP_BYTES = 1_000_000_000
+# A word that so many places have fills every page by itself.
+COMMON = 5_000
 # Up to so many terms are looked up one by one.
 _FEW = 50
 _SIZES = "sizes.txt"
@@ -44,6 +46,20 @@ class OpenIndex:
     path: Path
     searcher: tantivy.Searcher
     checked_at: float
+
+    def is_common(self, word: str) -> bool:
+        """Whether so many places have this word that its beginning finds nothing new."""
+        return self.searcher.doc_freq("other", word) >= COMMON
+
+    def has_word(self, word: str) -> bool:
+        """Whether a place has this very word in its names or its place, or one that begins with it."""
+        if any(self.searcher.doc_freq(field, word) for field in ("name", "other", "place")):
+            return True
+        return self.has_any(tantivy.Query.fuzzy_term_query(SCHEMA, "known_word", word, distance=0, prefix=True))
+
+    def has_any(self, query: tantivy.Query) -> bool:
+        """Whether a document matches."""
+        return bool(self.searcher.search(query, limit=1, count=False).hits)
 
     def only(self, field: str, values: list[str]) -> list[tantivy.Query]:
         """The condition that a place has one of these terms; none where all places have it, which is faster."""

@@ -52,6 +52,11 @@ def every_word(words: tuple[Word, ...], *, weighted: bool, respelled: Respelled 
     return clauses
 
 
+def anywhere(word: Word) -> Query:
+    """Places that have this word at all, whole or by its beginning."""
+    return Query.disjunction_max_query(_ways(word, 1.0, is_alone=False))
+
+
 def wished(words: tuple[Word, ...]) -> Clauses:
     """Words that a hit may do without; those that have them come first."""
     return [(Occur.Should, Query.disjunction_max_query(_ways(word, 0.05, is_alone=False))) for word in words]
@@ -121,10 +126,9 @@ def only_near(point: Point) -> Clauses:
 
 def at_place(state: str, point: Point | None, *, surely: bool) -> Clauses:
     """In the state of this name, around the point, or, unless `surely`, nobody knows where: that comes last."""
-    written = [all_of([_in_any(word) for word in state.split()]), _in_any(STATE_CODES[state])]
-    in_state = any_of(written)
+    in_state = any_of([all_of([_in_any(word) for word in state.split()]), _in_any(STATE_CODES[state])])
     cells = [*(cells_around(point, GRIDS[-1]) if point else []), *([] if surely else [UNKNOWN_CELL])]
-    return [must(_scored(any_of([one_of("cell", cells), in_state]), 0.0)), (Occur.Should, _scored(in_state, IN_STATE))]
+    return [must(Query.disjunction_max_query([_scored(in_state, IN_STATE), _scored(one_of("cell", cells), 0.0)]))]
 
 
 def term(field: str, value: str | int) -> Query:
@@ -157,7 +161,8 @@ def _ways(word: Word, share: float, detail: float = 1.0, *, is_alone: bool) -> l
     ]
     if len(word.typed) <= 2:
         return ways + [_scored(term(field, word.typed), weight * detail * share) for field, weight in _EDGES.items()]
-    ways += [_scored(_beginning(field, word.typed), weight * detail * share) for field, (_, weight) in _WEIGHTS.items()]
+    begun = {"name": _WEIGHTS["name"]} if word.is_common else _WEIGHTS
+    ways += [_scored(_beginning(field, word.typed), weight * detail * share) for field, (_, weight) in begun.items()]
     return [*ways, _scored(term("initials", word.typed), (WHOLE + _INITIALS_WEIGHT * detail) * share)]
 
 

@@ -31,7 +31,9 @@ def corrections(word: Word, index: OpenIndex, *, unfinished: bool, at_last: bool
     if len(typed) >= (_TWO_AT_LAST_FROM if at_last else _TWO_FROM):
         found += _similar(typed, 2, index)
     likely = [text for text, frequency in found if frequency >= least and text != typed]
-    return tuple(Word(text, canonical(text)) for text in list(dict.fromkeys(likely))[:_CANDIDATES])
+    return tuple(
+        Word(text, form := canonical(text), index.is_common(form)) for text in list(dict.fromkeys(likely))[:_CANDIDATES]
+    )
 
 
 def is_known(word: Word, index: OpenIndex) -> bool:

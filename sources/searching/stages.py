@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from sources.geography import Point
 from sources.searching import queries
-from sources.searching.asked import Asked
+from sources.searching.asked import Asked, Word
 from sources.searching.index import OpenIndex
 from sources.searching.places import places_in
 from sources.searching.queries import Clauses, Respelled
@@ -35,11 +35,11 @@ def stages(asked: Asked, near: Point | None, index: OpenIndex, found: Callable[[
         yield Stage(queries.identifiers(asked) or (queries.only_near(near) if near else []), near)
         return
     plan = _Plan(asked, near, index)
-    yield plan.as_typed()
+    yield from plan.as_typed()
     typos = {} if found() and len(asked.words) >= SURE else plan.typos()
     if typos:
         yield plan.respelled(typos)
-    for meant in (asked, *([plan.likely(typos)] if typos else [])):
+    for meant in (plan.asked, *([plan.likely(typos)] if typos else [])):
         yield from plan.without_generic(meant)
         yield from plan.at_a_place(meant, generic=False)
         yield from plan.at_a_place(meant, generic=True)
@@ -49,15 +49,18 @@ def stages(asked: Asked, near: Point | None, index: OpenIndex, found: Callable[[
 
 class _Plan:
     def __init__(self, asked: Asked, near: Point | None, index: OpenIndex) -> None:
-        self.asked, self.near, self.index = asked, near, index
+        words = tuple(replace(word, is_common=index.is_common(word.canonical)) for word in asked.words)
+        self.asked, self.near, self.index = replace(asked, words=words), near, index
         self.identifiers = queries.identifiers(asked)
+        self._seen: dict[Word, bool] = {}
 
-    def as_typed(self) -> Stage:
+    def as_typed(self) -> Iterator[Stage]:
         """Every word; or exactly a name, with words after it that nearly every name has: "mayo clinic hospital"."""
-        clauses = queries.every_word(self.asked.words, weighted=self.near is None)
-        if shorter := self.asked.shorter:
-            clauses = [queries.must(queries.either(clauses, queries.named(shorter)))]
-        return self._stage(clauses, self.asked)
+        ways = [queries.every_word(self.asked.words, weighted=self.near is None)] if self._has(self.asked.words) else []
+        ways += [queries.named(shorter)] if (shorter := self.asked.shorter) else []
+        if ways:
+            clauses = ways[0] if len(ways) == 1 else [queries.must(queries.either(*ways))]
+            yield self._stage(clauses, self.asked)
 
     def typos(self, *, at_last: bool = False) -> Respelled:
         """The words that may be misspelled, with what they may stand for."""
@@ -79,7 +82,7 @@ class _Plan:
         """Words at the end or the beginning say where; the others name a place, or with `generic` a kind of place."""
         for place in places_in(asked.words):
             rest, point = replace(asked, words=place.rest), self.near or place.point
-            if generic is bool(rest.specific):
+            if generic is bool(rest.specific) or not self._has(place.rest):
                 continue
             clauses = queries.every_word(place.rest, weighted=point is None)
             where = queries.at_place(place.state, place.point, surely=generic)
@@ -87,9 +90,10 @@ class _Plan:
 
     def without_generic(self, asked: Asked) -> Iterator[Stage]:
         """Words that nearly every name has are left out, or two words are joined."""
-        ways = [queries.every_word(words, weighted=True) for words in queries.joined_words(asked.words)]
+        joined = filter(self._has, queries.joined_words(asked.words))
+        ways = [queries.every_word(words, weighted=True) for words in joined]
         specific = asked.specific
-        if specific and len(specific) < len(asked.words):
+        if specific and len(specific) < len(asked.words) and self._has(specific):
             others = tuple(word for word in asked.words if word.is_generic)
             ways.append([*queries.every_word(specific, weighted=True), *queries.wished(others)])
         if ways:
@@ -104,6 +108,17 @@ class _Plan:
             yield self._stage(queries.shortened(words), self.asked)
         if len(self.asked.specific) >= SURE:
             yield self._stage([queries.must(queries.all_but_one(self.asked.specific))], self.asked)
+
+    def _has(self, words: tuple[Word, ...]) -> bool:
+        """Whether the index has each word at all; else no place has all of them, and there is nothing to look for."""
+        return all(map(self._has_word, words))
+
+    def _has_word(self, word: Word) -> bool:
+        if word not in self._seen:
+            # In this order: what is found fast is mostly found first.
+            is_known = self.index.has_word(word.canonical) or self.index.has_word(word.typed)
+            self._seen[word] = is_known or self.index.has_any(queries.anywhere(word))
+        return self._seen[word]
 
     def _stage(self, clauses: Clauses, *meanings: Asked, near: Point | None = None) -> Stage:
         point = self.near or near

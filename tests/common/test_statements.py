@@ -1,0 +1,89 @@
+"""Statements: the same objects that a queryset reads, by a plan that PostgreSQL keeps."""
+
+import pytest
+from django.db import connection
+
+from common.statements import Statement, columns_but
+from flows.models import PatientFlow
+from organizations.models import ApiKey, Organization
+from organizations.operations import create_api_key
+from sources.models import ClientRegistration
+from sources.operations import NewClient, add_source
+
+
+def plain(instance):
+    return {field.attname: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
+
+
+@pytest.fixture
+def registration(db):
+    add_source(
+        name="Riverside",
+        fhir_base_url="https://fhir.riverside.example/r4",
+        environment="sandbox",
+        client=NewClient(client_id="us", secret="hush"),
+    )
+    return ClientRegistration.objects.get()
+
+
+def test_values_are_those_of_a_queryset_and_secrets_are_decrypted(registration):
+    statement = Statement(
+        "SELECT {columns} FROM {registration} LEFT JOIN {owner} ON owner.id = registration.organization_id",
+        registration=(ClientRegistration, None),
+        owner=(Organization, None),
+    )
+
+    ((read, owner),) = statement.rows()
+
+    assert plain(read) == plain(registration)
+    assert read.client_secret == "hush"
+    assert owner is None
+    assert read == registration
+    assert not read._state.adding
+
+
+def test_what_was_read_can_be_saved_and_followed(registration):
+    statement = Statement("SELECT {columns} FROM {registration}", registration=(ClientRegistration, None))
+    ((read,),) = statement.rows()
+
+    read.client_id = "other"
+    read.save()
+
+    assert ClientRegistration.objects.get().client_id == "other"
+    assert read.source.name == "Riverside"
+
+
+def test_columns_that_are_not_named_are_read_when_asked_for(organization, django_assert_num_queries):
+    Organization.objects.update(logo=b"png")
+    statement = Statement(
+        "SELECT {columns} FROM {organization}", organization=(Organization, columns_but(Organization, "logo"))
+    )
+    ((read,),) = statement.rows()
+
+    with django_assert_num_queries(0):
+        assert read.name == organization.name
+    with django_assert_num_queries(1):
+        assert bytes(read.logo) == b"png"
+
+
+def test_a_statement_is_one_query_and_its_plan_is_kept(organization, django_assert_num_queries):
+    _, secret = create_api_key(organization=organization, name="a")
+    ApiKey.objects.with_secret(secret)
+
+    with django_assert_num_queries(1):
+        assert ApiKey.objects.with_secret(secret).organization == organization
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%digest%%'")
+        assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.parametrize("hostile", ["", "'", "%s", "%", "{columns}", "\\", "é" * 300])
+def test_values_never_become_part_of_the_statement(organization, hostile):
+    assert ApiKey.objects.with_secret(hostile) is None
+    assert PatientFlow.objects.with_token(hostile) is None
+
+
+def test_a_json_column_is_parsed(api):
+    made = api.post("/sessions", {"patient_id": "p", "return_url": "https://app.example/", "metadata": {"a": [1]}}).json
+
+    assert PatientFlow.objects.with_token(made["url"].rpartition("/")[2]).metadata == {"a": [1]}
