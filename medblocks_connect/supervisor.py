@@ -17,7 +17,8 @@ import requests
 START_SECONDS = 60
 STOP_SECONDS = 15
 KILL_SECONDS = 2
-WEB_THREADS = "16"
+# Two compute at a time (common/turns.py), the others wait: for their turn, or for a portal.
+WEB_THREADS = "64"
 
 
 class Stopped(Exception):

@@ -11,8 +11,9 @@ from sources.jwks import jwks
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home),
-    path("", include("patients.urls")),
+    # A patient's flows come before the patients: an id may have slashes, so that their address matches both.
     path("", include("flows.urls")),
+    path("", include("patients.urls")),
     path("", include("sources.urls")),
     path("", include("picker.urls")),
     path("", include("organizations.urls")),

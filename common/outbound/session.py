@@ -12,7 +12,7 @@ from requests.adapters import HTTPAdapter
 from common.outbound.errors import OutboundError, Redirected, TimedOut, TooLarge, Unreachable
 from common.outbound.exchange import Exchange, connect, running
 from common.outbound.reach import Reach, check_url
-from common.turns import turns
+from common.turns import waiting_outside
 
 CHUNK_BYTES = 64 * 1024
 USER_AGENT = "Medblocks-Connect/1"
@@ -63,7 +63,7 @@ class GuardedAdapter(HTTPAdapter):
         check_url(request.url or "", self.reach)
         # An exchange's sockets are watched from their opening, so each exchange opens its own.
         request.headers["Connection"] = "close"
-        with turns.lent(), running(self.reach, self.seconds) as exchange:
+        with waiting_outside(), running(self.reach, self.seconds) as exchange:
             try:
                 response = super().send(request, stream=True, timeout=self.seconds, verify=True)
                 with response:

@@ -5,9 +5,11 @@ import socket
 
 import pytest
 import requests
+from django.db import connections
 
 from common import outbound
 from common.outbound import AddressRefused, Limits, Reach, Redirected, TimedOut, TooLarge, Unreachable
+from organizations.models import Organization
 from tests.portals import Answer, Listener
 
 REFUSED_EVERYWHERE = [
@@ -36,6 +38,32 @@ REFUSED_IN_PRODUCTION = [
     "https://192.168.1.1/fhir",
     "http://portal:8080/fhir",
 ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_connection_to_the_database_is_held_while_a_server_takes_its_time():
+    held = []
+
+    def answer(request):
+        held.append(asked_from.connection)
+        return Answer.json({"ok": True})
+
+    asked_from = connections["default"]
+    with Listener("slow", answer) as running:
+        asked_from.ensure_connection()
+        outbound.get(f"{running.origin}/", Reach.LOCAL)
+
+    assert held == [None]
+    assert Organization.objects.count() == 0  # and it is back when needed
+
+
+def test_inside_a_transaction_the_connection_is_kept(server, db):
+    Organization.objects.count()
+    kept = connections["default"].connection
+
+    outbound.get(f"{server.origin}/", Reach.LOCAL)
+
+    assert connections["default"].connection is kept
 
 
 @pytest.fixture
