@@ -1,55 +1,28 @@
-"""Patients and their connections, as staff see them. What a connection's tokens are is never loaded here."""
+"""Patients, as staff see and erase them."""
 
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.safestring import SafeString
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from django.utils import timezone
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
 from common.admin import ReadOnlyAdmin, ulid_in
 from common.admin_filters import PeriodFilter
-from common.admin_html import badge, joined, link, when
+from common.admin_html import when
+from patients.admin_log import DELETION, log
+from patients.connection_admin import ConnectionAdmin, connections_for_staff, patients_called, status_badge
+from patients.erasure import erase_patient
 from patients.failures import STAFF_WORDS
-from patients.models import Connection, ConnectionStatus, Patient
-from sources.base_urls import is_source_id
+from patients.models import Patient
+from patients.revocation_admin import RevocationAdmin
 
-MAX_FOUND = 100
+# Django looks for the pages of all models here.
+__all__ = ["ConnectionAdmin", "PatientAdmin", "RevocationAdmin", "patients_called"]
+
 SHOWN_CONNECTIONS = 50
-STATUS_TONES = {
-    ConnectionStatus.ACTIVE: "success",
-    ConnectionStatus.FAILED: "danger",
-    ConnectionStatus.EXPIRED: "warning",
-    ConnectionStatus.REFRESH_FAILED: "danger",
-    ConnectionStatus.DISCONNECTED: "info",
-}
-
-
-def patients_called(term: str) -> list[str]:
-    """The ids of at most a hundred patients whose reference or email begins so, in all workspaces.
-
-    Asked for on its own: beside an order and a limit, PostgreSQL would rather walk through the whole table.
-    """
-    found = Patient.objects.filter(Q(reference__startswith=term) | Q(email__istartswith=term))
-    return list(found.values_list("pk", flat=True)[:MAX_FOUND])
-
-
-def connections_for_staff() -> QuerySet[Connection]:
-    """Connections with facts about their tokens in place of the tokens."""
-    return (
-        Connection.objects.defer("access_token", "refresh_token")
-        .annotate(
-            has_access_token=Q(access_token__isnull=False),
-            has_refresh_token=Q(refresh_token__isnull=False),
-        )
-        .select_related("patient", "source")
-    )
-
-
-def status_badge(connection: Connection) -> SafeString:
-    return badge(STATUS_TONES[ConnectionStatus(connection.status)], connection.get_status_display())
+ERASES = "All flows with their sign-ins and trails, all connections with their tokens, and the patient. For good."
 
 
 @admin.register(Patient)
@@ -82,76 +55,21 @@ class PatientAdmin(ReadOnlyAdmin):
         response: HttpResponse = super().change_view(request, object_id, form_url, {"connections": shown})
         return response
 
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """One at a time, and by the right that Django has for it."""
+        return obj is not None and request.user.has_perm("patients.delete_patient")
 
-@admin.register(Connection)
-class ConnectionAdmin(ReadOnlyAdmin):
-    list_select_related: ClassVar[list[str]] = ["patient", "source"]
-    list_display: ClassVar[list[Any]] = ["public_id", "patient", "source", "state", "failure", "created"]
-    list_filter: ClassVar[list[Any]] = [
-        ("status", ChoicesDropdownFilter),
-        ("failure_code", ChoicesDropdownFilter),
-        ("source", AutocompleteSelectFilter),
-        ("created_at", PeriodFilter),
-    ]
-    sortable_by: ClassVar[list[str]] = ["created"]
-    search_help_text = "conn_… or a flow's id, a source's id, the beginning of a patient id or email"
-    fieldsets: ClassVar[list[Any]] = [
-        (None, {"fields": ["public_id", ("state", "failure"), ("patient", "source"), "flow_page"]}),
-        (
-            "Access",
-            {
-                "fields": [
-                    ("access", "refresh"),
-                    ("access_expires", "consent_expires"),
-                    ("connected", "failed"),
-                    ("fhir_patient_id", "scopes_granted"),
-                    ("created", "updated"),
-                ]
-            },
-        ),
-    ]
-    created = when("created_at", "Created", ordering="pk")
-    updated = when("updated_at", "Updated")
-    access_expires = when("access_expires_at", "Access until")
-    consent_expires = when("consent_expires_at", "Consent until")
-    connected = when("connected_at", "Patient last signed in")
-    failed = when("failure_at", "Failed")
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What the page that asks first says goes along: in words, since it may be any number of rows."""
+        return [*(str(patient) for patient in objs), ERASES], {"patient": len(objs)}, set(), []
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
-        return connections_for_staff()
+    def delete_model(self, request: HttpRequest, obj: Patient) -> None:
+        """The same as the API's: the access is taken back at the portals too."""
+        erase_patient(organization=obj.organization, reference=obj.reference, now=timezone.now())
 
-    def matching(self, term: str) -> Q:
-        ulid = ulid_in(term)
-        if ulid is not None:
-            return Q(pk=ulid) | Q(flow_id=ulid) | Q(patient_id=ulid)
-        if is_source_id(term.lower()):
-            return Q(source_id=term.lower())
-        return Q(patient_id__in=patients_called(term))
-
-    @admin.display(description="Connection")
-    def public_id(self, connection: Connection) -> str:
-        return f"conn_{connection.pk}"
-
-    @admin.display(description="Status")
-    def state(self, connection: Connection) -> SafeString:
-        return status_badge(connection)
-
-    @admin.display(description="What went wrong")
-    def failure(self, connection: Connection) -> str:
-        return STAFF_WORDS.get(connection.failure_code or "", connection.failure_code or "–")
-
-    @admin.display(description="Flow that made or renewed it")
-    def flow_page(self, connection: Connection) -> SafeString:
-        return link(reverse("admin:flows_patientflow_change", args=[connection.flow_id]), connection.flow_id)
-
-    @admin.display(description="Has access token", boolean=True)
-    def access(self, connection: Model) -> bool:
-        return bool(getattr(connection, "has_access_token", False))
-
-    @admin.display(description="Has refresh token", boolean=True)
-    def refresh(self, connection: Model) -> bool:
-        return bool(getattr(connection, "has_refresh_token", False))
-
-    @admin.display(description="Scopes granted")
-    def scopes_granted(self, connection: Connection) -> str:
-        return joined(connection.scopes)
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet[Patient]) -> None:
+        """Who erased somebody and when; not whom."""
+        for patient in queryset:
+            log(request, patient, DELETION, name="a patient")

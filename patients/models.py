@@ -10,7 +10,7 @@ from common.encryption import EncryptedTextField
 from common.ids import new_ulid
 from organizations.models import Organization
 from patients.references import MAX_LENGTH
-from sources.models import Source
+from sources.models import ClientRegistration, Source
 
 
 class Patient(models.Model):
@@ -82,6 +82,14 @@ class Connection(models.Model):
     id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="connections")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="connections")
+    registration = models.ForeignKey(
+        ClientRegistration,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Who we were when the tokens were made: they are good for that client only.",
+    )
     flow_id = models.CharField(max_length=26, editable=False, help_text="ULID of the flow that made or renewed it.")
     status = models.CharField(max_length=20, choices=ConnectionStatus)
     failure_code = models.CharField(max_length=40, choices=FailureCode, null=True, blank=True)
@@ -133,3 +141,46 @@ class Connection(models.Model):
     @property
     def can_refresh(self) -> bool:
         return bool(self.refresh_token)
+
+    @property
+    def can_be_disconnected(self) -> bool:
+        """Whether there is or was access: an attempt that failed never had any."""
+        return self.status not in (ConnectionStatus.FAILED, ConnectionStatus.DISCONNECTED)
+
+
+class Revocation(models.Model):
+    """Access that a portal is still to take back (RFC 7009). It does not say whose it was.
+
+    The row goes away once the portal has done so. One that was given up stays for staff to see, without the tokens.
+    """
+
+    id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="revocations")
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="revocations")
+    registration = models.ForeignKey(
+        ClientRegistration, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    refresh_token = EncryptedTextField(null=True, blank=True, editable=False)
+    access_token = EncryptedTextField(null=True, blank=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=500, blank=True, help_text="Ours; never the portal's own words.")
+    given_up_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(given_up_at=None, next_attempt_at__isnull=False)
+                | Q(given_up_at__isnull=False, next_attempt_at=None, refresh_token=None, access_token=None),
+                name="patients_revocation_waits_or_keeps_no_tokens",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"], condition=Q(given_up_at=None), name="patients_revocation_by_attempt"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source}, {self.created_at:%Y-%m-%d %H:%M}"

@@ -4,11 +4,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
-from common.errors import Conflict
+from common.errors import Conflict, NotFound
 from organizations.models import Organization
+from patients.holding import PatientErased, holding
 from patients.models import Connection, ConnectionStatus, Patient
-from sources.models import Source
+from patients.revocations import revocation_of, revoke_later
+from sources.models import ClientRegistration, Source
 from sources.token_endpoint import Tokens
 
 
@@ -29,26 +32,23 @@ def create_patient(
     return patient
 
 
-def upsert_patient(
-    *, organization: Organization, reference: str, email: str | None = None, name: str | None = None
+def replace_patient(
+    *,
+    organization: Organization,
+    reference: str,
+    email: str | None = None,
+    name: str | None = None,
+    metadata: dict[str, Any] | None = None,
 ) -> Patient:
-    """The patient of this reference, made if missing. A given email or name overwrites a different one.
+    """The workspace's patient of this reference with exactly these details: what is not given is emptied.
 
-    Safe when two requests name the same new patient at the same instant: both get the one row.
+    Raises NotFound; makes nobody.
     """
-    given = {field: value for field, value in (("email", email), ("name", name)) if value is not None}
-    patient = organization.patients.filter(reference=reference).first()
-    if patient is None:
-        patient = Patient(organization=organization, reference=reference, **given)
-        if _inserted(patient):
-            return patient
-        patient = organization.patients.get(reference=reference)
-    changed = [field for field, value in given.items() if getattr(patient, field) != value]
-    if changed:
-        for field in changed:
-            setattr(patient, field, given[field])
-        patient.save(update_fields=[*changed, "updated_at"])
-    return patient
+    named = organization.patients.filter(reference=reference) if "\x00" not in reference else Patient.objects.none()
+    with transaction.atomic():  # what is written is what is returned
+        if not named.update(email=email, name=name, metadata=metadata or {}, updated_at=timezone.now()):
+            raise NotFound("There is no patient with this id.")
+        return named.get()
 
 
 def _inserted(patient: Patient) -> bool:
@@ -57,8 +57,19 @@ def _inserted(patient: Patient) -> bool:
     return Patient.objects.filter(pk=patient.pk).exists()
 
 
-def connect(*, patient: Patient, source: Source, flow_id: str, tokens: Tokens, now: datetime) -> Connection:
-    """Store access to a chart at a source: renews the connection there is to the same chart, else makes one."""
+def connect(
+    *,
+    patient: Patient,
+    source: Source,
+    flow_id: str,
+    tokens: Tokens,
+    now: datetime,
+    registration: ClientRegistration | None = None,
+) -> Connection:
+    """Store access to a chart at a source: renews the connection there is to the same chart, else makes one.
+
+    `registration` is who we were when the portal gave the tokens. Raises PatientErased.
+    """
     access = {
         "flow_id": flow_id,
         "status": ConnectionStatus.ACTIVE,
@@ -70,10 +81,10 @@ def connect(*, patient: Patient, source: Source, flow_id: str, tokens: Tokens, n
         "access_expires_at": tokens.expires_at,
         "consent_expires_at": tokens.consent_expires_at,
         "connected_at": now,
+        "registration": registration,
     }
-    with transaction.atomic():
-        # The patient's row serialises two sign-ins at the same source that end at the same instant.
-        Patient.objects.select_for_update().get(pk=patient.pk)
+    # One after the other: two sign-ins at the same source that end at the same instant, and a disconnection.
+    with holding(patient.pk):
         connection, _ = Connection.objects.exclude(status=ConnectionStatus.FAILED).update_or_create(
             patient=patient, source=source, fhir_patient_id=tokens.patient, defaults=access
         )
@@ -91,4 +102,35 @@ def note_failed_attempt(
         status=ConnectionStatus.FAILED,
         failure_code=failure_code,
         failure_at=now,
+    )
+
+
+def disconnect(*, patient: Patient, connection_id: str, now: datetime) -> None:
+    """End a connection: its tokens go at once here, and in the background at the portal.
+
+    One that is disconnected already stays as it is, so that a retry is safe. Raises NotFound for an id that is not
+    this patient's, and for an attempt that failed: there is nothing to end.
+    """
+    try:
+        with holding(patient.pk):
+            connection = Connection.objects.select_for_update().filter(patient=patient, pk=connection_id).first()
+            if connection is None or connection.status == ConnectionStatus.FAILED:
+                raise NotFound("This patient has no connection with this id that could be disconnected.")
+            if connection.can_be_disconnected:
+                revoke_later([revocation_of(connection, organization_id=patient.organization_id, now=now)])
+                _clear(connection, now)
+    except PatientErased as erased:
+        raise NotFound("There is no patient with this id.") from erased
+
+
+def _clear(connection: Connection, now: datetime) -> None:
+    Connection.objects.filter(pk=connection.pk).update(
+        status=ConnectionStatus.DISCONNECTED,
+        access_token=None,
+        refresh_token=None,
+        access_expires_at=None,
+        consent_expires_at=None,
+        failure_code=None,
+        failure_at=None,
+        updated_at=now,
     )

@@ -5,7 +5,7 @@ from typing import Any
 from common.fields import LineField, MetadataField, StrictEmailField, StrictSerializer, TextField, TimestampField
 from common.pagination import PageQuery
 from patients.models import Connection, Patient
-from patients.references import MAX_LENGTH, RESERVED_PREFIXES, is_reserved
+from patients.references import MAX_LENGTH, RESERVED_PREFIXES, is_ambiguous, is_reserved
 
 
 class PatientReferenceField(LineField):
@@ -13,6 +13,7 @@ class PatientReferenceField(LineField):
 
     default_error_messages = {
         "reserved": f"Ids beginning with {', '.join(RESERVED_PREFIXES)} are reserved.",
+        "ambiguous": "Addresses of other things end like this id: it could not be told apart. Change its last part.",
     }
 
     def __init__(self, **kwargs: Any) -> None:
@@ -22,11 +23,21 @@ class PatientReferenceField(LineField):
         reference = super().to_internal_value(data)
         if is_reserved(reference):
             self.fail("reserved")
+        if is_ambiguous(reference):
+            self.fail("ambiguous")
         return reference
 
 
 class NewPatient(StrictSerializer):
     patient_id = PatientReferenceField(source="reference")
+    email = StrictEmailField(max_length=254, required=False, allow_null=True)
+    name = LineField(max_length=200, required=False, allow_null=True)
+    metadata = MetadataField(required=False)
+
+
+class PatientReplacement(StrictSerializer):
+    # Compared with the address, where any id may stand.
+    patient_id = TextField(source="reference")
     email = StrictEmailField(max_length=254, required=False, allow_null=True)
     name = LineField(max_length=200, required=False, allow_null=True)
     metadata = MetadataField(required=False)
@@ -74,3 +85,13 @@ def patient_detail_out(patient: Patient) -> dict[str, Any]:
     """The PatientDetail object. One query for the connections."""
     newest_first = patient.connections.order_by("-created_at", "-id").defer("access_token", "refresh_token")
     return patient_out(patient) | {"connections": [connection_out(connection) for connection in newest_first]}
+
+
+def deleted_out(reference: str) -> dict[str, Any]:
+    """What is left of a patient."""
+    return {"id": reference, "resource_type": "patient", "deleted": True}
+
+
+def disconnected_out(public_id: str) -> dict[str, Any]:
+    """What is said of a connection that was ended."""
+    return {"id": public_id, "resource_type": "connection", "disconnected": True}

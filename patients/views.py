@@ -1,17 +1,28 @@
 """`/patients` (contract §4)."""
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.errors import PATIENT_CODES, NotFound
+from common.errors import PATIENT_CODES, InvalidRequest, NotFound
 from common.fields import parse, parse_query
+from common.ids import is_ulid
 from common.pagination import page_of
 from organizations.api import ApiView
 from organizations.models import Organization
+from patients.erasure import erase_patient
 from patients.models import Patient
-from patients.operations import create_patient
-from patients.serializers import NewPatient, PatientListQuery, patient_detail_out, patient_out
+from patients.operations import create_patient, disconnect, replace_patient
+from patients.serializers import (
+    NewPatient,
+    PatientListQuery,
+    PatientReplacement,
+    deleted_out,
+    disconnected_out,
+    patient_detail_out,
+    patient_out,
+)
 
 
 class Patients(ApiView):
@@ -38,11 +49,34 @@ class Patients(ApiView):
 
 
 class PatientDetail(ApiView):
-    scopes = {"GET": "patients:read"}
+    scopes = {"GET": "patients:read", "PUT": "patients:write", "DELETE": "patients:write"}
     error_codes = PATIENT_CODES
 
     def get(self, request: Request, reference: str) -> Response:
         return Response(patient_detail_out(find_patient(self.organization, reference)))
+
+    def put(self, request: Request, reference: str) -> Response:
+        form = parse(PatientReplacement, request.data).validated_data
+        if form["reference"] != reference:
+            raise InvalidRequest("patient_id must be the id in the address: ids do not change.", param="patient_id")
+        return Response(patient_out(replace_patient(organization=self.organization, **form)))
+
+    def delete(self, request: Request, reference: str) -> Response:
+        erase_patient(organization=self.organization, reference=reference, now=timezone.now())
+        return Response(deleted_out(reference))
+
+
+class PatientConnection(ApiView):
+    scopes = {"DELETE": "patients:write"}
+    error_codes = PATIENT_CODES
+
+    def delete(self, request: Request, reference: str, connection_id: str) -> Response:
+        patient = find_patient(self.organization, reference)
+        ulid = connection_id.removeprefix("conn_")
+        if ulid == connection_id or not is_ulid(ulid):
+            raise NotFound("Send the id of one of the patient's connections: it begins with conn_.")
+        disconnect(patient=patient, connection_id=ulid, now=timezone.now())
+        return Response(disconnected_out(connection_id))
 
 
 def find_patient(organization: Organization, reference: str) -> Patient:

@@ -84,7 +84,7 @@ def exchange_code(
         session.register_compliance_hook("access_token_response", check)
         try:
             session.fetch_token(
-                token_endpoint, code=code, code_verifier=verifier, **_authentication(client, token_endpoint)
+                token_endpoint, code=code, code_verifier=verifier, **authentication(client, token_endpoint)
             )
         except (outbound.TooLarge, outbound.Redirected, outbound.AddressRefused) as error:
             raise InvalidTokenResponse(str(error)) from error
@@ -93,8 +93,8 @@ def exchange_code(
     return received[0]
 
 
-def _authentication(client: Client, token_endpoint: str) -> dict[str, Any]:
-    """The arguments of OAuth2Session.fetch_token that prove who we are."""
+def authentication(client: Client, token_endpoint: str) -> dict[str, Any]:
+    """What proves who we are, as arguments of OAuth2Session.fetch_token. Good for one request."""
     match client.auth_method:
         case "basic":
             # RFC 6749 2.3.1: both are form-encoded first. Strict servers refuse the raw form.

@@ -48,6 +48,13 @@ class Api:
     def request(self, method: str, path: str, **headers: str) -> Answer:
         return Answer(self.client.generic(method, path, headers=self._headers(headers)))
 
+    def put(self, path: str, body: Any, **headers: str) -> Answer:
+        sent = json.dumps(body).encode("utf-8", "surrogatepass")
+        return Answer(self.client.put(path, sent, content_type="application/json", headers=self._headers(headers)))
+
+    def delete(self, path: str, **headers: str) -> Answer:
+        return self.request("DELETE", path, **headers)
+
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
         own = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         return own | {name.replace("_", "-"): value for name, value in more.items()}

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from common.encryption import EncryptedTextField
 from common.ids import new_ulid
 from organizations.models import Environment, Organization
+from sources.token_endpoint import Client
 
 if TYPE_CHECKING:
     from sources.models.source import Source
@@ -98,3 +99,14 @@ class ClientRegistration(models.Model):
 
     def __str__(self) -> str:
         return f"{self.client_id} at {self.source or self.vendor}"
+
+    @property
+    def client(self) -> Client:
+        """Who we are at the portal, for the endpoints that want it proven."""
+        return Client(
+            client_id=self.client_id,
+            auth_method=self.auth_method,
+            secret=self.client_secret,
+            private_key=self.private_key,
+            key_id=self.key_id,
+        )

@@ -32,12 +32,13 @@ def test_a_key_needs_scopes_that_exist(staff, organization):
     assert not ApiKey.objects.exists()
 
 
-def test_only_name_scopes_and_expiry_can_be_changed(staff, world, other_organization):
+def test_only_name_scopes_expiry_and_version_can_be_changed(staff, world, other_organization):
     before = ApiKey.objects.get(pk=world.key.pk)
     staff.post(
         address(ApiKey, "change", before.pk),
         {
             "name": "renamed",
+            "api_version": before.api_version,
             "scopes": ["fhir:read"],
             "organization": other_organization.pk,
             "prefix": "mb_sk_live_000",
@@ -48,6 +49,14 @@ def test_only_name_scopes_and_expiry_can_be_changed(staff, world, other_organiza
 
     assert (after.name, after.scopes) == ("renamed", ["fhir:read"])
     assert (after.organization_id, after.prefix, after.digest) == (before.organization_id, before.prefix, before.digest)
+
+
+def test_a_key_is_moved_to_a_published_version_and_to_no_other(staff, world):
+    ApiKey.objects.update(api_version="2020-01-01")
+    form = {"name": "backend", "scopes": ["fhir:read"]}
+    for version, expected in (("tomorrow", "2020-01-01"), ("2026-04-25", "2026-04-25")):
+        staff.post(address(ApiKey, "change", world.key.pk), form | {"api_version": version})
+        assert ApiKey.objects.get(pk=world.key.pk).api_version == expected
 
 
 def test_keys_are_revoked_from_the_list(staff, world):
@@ -63,7 +72,8 @@ def test_keys_are_revoked_from_the_list(staff, world):
 
 
 def test_a_key_is_revoked_from_its_page(staff, world):
-    fields = {"name": "backend", "scopes": ["fhir:read"], "organizations_apikey_revoke_this": "1"}
+    fields = {"name": "backend", "scopes": ["fhir:read"], "api_version": world.key.api_version}
+    fields |= {"organizations_apikey_revoke_this": "1"}
     staff.post(address(ApiKey, "change", world.key.pk), fields)
 
     world.key.refresh_from_db()

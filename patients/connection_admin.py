@@ -1,0 +1,156 @@
+"""Connections, as staff see and end them. What a connection's tokens are is never loaded here."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+
+from common.admin import ReadOnlyAdmin, ulid_in
+from common.admin_filters import PeriodFilter
+from common.admin_html import badge, joined, link, when
+from common.errors import NotFound
+from patients.admin_log import CHANGE, log
+from patients.failures import STAFF_WORDS
+from patients.models import Connection, ConnectionStatus, Patient
+from patients.operations import disconnect
+from sources.base_urls import is_source_id
+
+MAX_FOUND = 100
+STATUS_TONES = {
+    ConnectionStatus.ACTIVE: "success",
+    ConnectionStatus.FAILED: "danger",
+    ConnectionStatus.EXPIRED: "warning",
+    ConnectionStatus.REFRESH_FAILED: "danger",
+    ConnectionStatus.DISCONNECTED: "info",
+}
+
+
+def patients_called(term: str) -> list[str]:
+    """The ids of at most a hundred patients whose reference or email begins so, in all workspaces.
+
+    Asked for on its own: beside an order and a limit, PostgreSQL would rather walk through the whole table.
+    """
+    found = Patient.objects.filter(Q(reference__startswith=term) | Q(email__istartswith=term))
+    return list(found.values_list("pk", flat=True)[:MAX_FOUND])
+
+
+def connections_for_staff() -> QuerySet[Connection]:
+    """Connections with facts about their tokens in place of the tokens."""
+    return (
+        Connection.objects.defer("access_token", "refresh_token")
+        .annotate(
+            has_access_token=Q(access_token__isnull=False),
+            has_refresh_token=Q(refresh_token__isnull=False),
+        )
+        .select_related("patient", "source")
+    )
+
+
+def status_badge(connection: Connection) -> SafeString:
+    return badge(STATUS_TONES[ConnectionStatus(connection.status)], connection.get_status_display())
+
+
+@admin.register(Connection)
+class ConnectionAdmin(ReadOnlyAdmin):
+    list_select_related: ClassVar[list[str]] = ["patient", "source"]
+    list_display: ClassVar[list[Any]] = ["public_id", "patient", "source", "state", "failure", "created"]
+    list_filter: ClassVar[list[Any]] = [
+        ("status", ChoicesDropdownFilter),
+        ("failure_code", ChoicesDropdownFilter),
+        ("source", AutocompleteSelectFilter),
+        ("created_at", PeriodFilter),
+    ]
+    sortable_by: ClassVar[list[str]] = ["created"]
+    change_form_outer_after_template = "admin/patients/connection/end.html"
+    search_help_text = "conn_… or a flow's id, a source's id, the beginning of a patient id or email"
+    fieldsets: ClassVar[list[Any]] = [
+        (None, {"fields": ["public_id", ("state", "failure"), ("patient", "source"), "flow_page"]}),
+        (
+            "Access",
+            {
+                "fields": [
+                    ("access", "refresh"),
+                    ("access_expires", "consent_expires"),
+                    ("connected", "failed"),
+                    ("fhir_patient_id", "scopes_granted"),
+                    ("created", "updated"),
+                ]
+            },
+        ),
+    ]
+    created = when("created_at", "Created", ordering="pk")
+    updated = when("updated_at", "Updated")
+    access_expires = when("access_expires_at", "Access until")
+    consent_expires = when("consent_expires_at", "Consent until")
+    connected = when("connected_at", "Patient last signed in")
+    failed = when("failure_at", "Failed")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        return connections_for_staff()
+
+    def matching(self, term: str) -> Q:
+        ulid = ulid_in(term)
+        if ulid is not None:
+            return Q(pk=ulid) | Q(flow_id=ulid) | Q(patient_id=ulid)
+        if is_source_id(term.lower()):
+            return Q(source_id=term.lower())
+        return Q(patient_id__in=patients_called(term))
+
+    @admin.display(description="Connection")
+    def public_id(self, connection: Connection) -> str:
+        return f"conn_{connection.pk}"
+
+    @admin.display(description="Status")
+    def state(self, connection: Connection) -> SafeString:
+        return status_badge(connection)
+
+    @admin.display(description="What went wrong")
+    def failure(self, connection: Connection) -> str:
+        return STAFF_WORDS.get(connection.failure_code or "", connection.failure_code or "–")
+
+    @admin.display(description="Flow that made or renewed it")
+    def flow_page(self, connection: Connection) -> SafeString:
+        return link(reverse("admin:flows_patientflow_change", args=[connection.flow_id]), connection.flow_id)
+
+    @admin.display(description="Has access token", boolean=True)
+    def access(self, connection: Model) -> bool:
+        return bool(getattr(connection, "has_access_token", False))
+
+    @admin.display(description="Has refresh token", boolean=True)
+    def refresh(self, connection: Model) -> bool:
+        return bool(getattr(connection, "has_refresh_token", False))
+
+    @admin.display(description="Scopes granted")
+    def scopes_granted(self, connection: Connection) -> str:
+        return joined(connection.scopes)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.disconnect_view)
+        return [path("<path:object_id>/disconnect/", view, name="patients_connection_disconnect"), *super().get_urls()]
+
+    def disconnect_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Asks first; the answer ends the access. For staff who may change connections."""
+        if not request.user.has_perm("patients.change_connection"):
+            raise PermissionDenied
+        connection = get_object_or_404(connections_for_staff(), pk=object_id)
+        if request.method != "POST":
+            context = self.admin_site.each_context(request) | {"title": "Disconnect", "opts": self.opts}
+            return TemplateResponse(
+                request, "admin/patients/connection/disconnect.html", context | {"connection": connection}
+            )
+        try:
+            disconnect(patient=connection.patient, connection_id=connection.pk, now=timezone.now())
+        except NotFound as error:
+            self.message_user(request, error.message, messages.ERROR)
+        else:
+            log(request, connection, CHANGE, name=f"conn_{connection.pk}", message="Disconnected.")
+            self.message_user(request, "Disconnected. The portal is told in the background.")
+        return HttpResponseRedirect(reverse("admin:patients_connection_change", args=[connection.pk]))
