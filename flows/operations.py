@@ -1,72 +1,72 @@
-"""Beginning and ending flows. What happens at the portal is in `sign_in.py`."""
+"""Beginning flows. What happens at the portal is in `sign_in.py`, how flows end in `closing.py`."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-
-from django.db import transaction
 
 from common.errors import InvalidRequest, NotFound
 from common.ids import new_ulid
 from flows import links
 from flows.dialects import Dialect
-from flows.models import PatientFlow
+from flows.insertion import insert_with_patient
+from flows.models import DEFAULT_LIFETIME, PatientFlow
 from flows.return_urls import ReturnUrlRefused, check_return_url, with_parameters
 from organizations.models import Organization
-from patients.operations import upsert_patient
+from patients.models import Patient
 from sources.base_urls import is_source_id, normalized, source_id
 from sources.models import Source
 
-DEFAULT_LIFETIME = timedelta(minutes=30)
+
+@dataclass(frozen=True, kw_only=True)
+class FlowPlan:
+    """What an app asks for, each part within its bounds (contract §5). Sources are ids or FHIR base URLs."""
+
+    patient_reference: str
+    return_url: str
+    patient_email: str | None = None
+    patient_name: str | None = None
+    source_reference: str | None = None
+    recommended_references: Sequence[str] = ()
+    return_button_label: str | None = None
+    lifetime: timedelta = DEFAULT_LIFETIME
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
-def create_flow(
-    *,
-    organization: Organization,
-    dialect: Dialect,
-    now: datetime,
-    patient_reference: str,
-    return_url: str,
-    patient_email: str | None = None,
-    patient_name: str | None = None,
-    source_reference: str | None = None,
-    recommended_references: list[str] | None = None,
-    return_button_label: str | None = None,
-    lifetime: timedelta = DEFAULT_LIFETIME,
-    metadata: dict[str, Any] | None = None,
-) -> PatientFlow:
+def create_flow(plan: FlowPlan, *, organization: Organization, dialect: Dialect, now: datetime) -> PatientFlow:
     """A new flow, with its patient made or updated. All or nothing.
 
     Raises InvalidRequest for a return URL the workspace may not use, and for a source where nobody can
     sign in yet; NotFound for a source it cannot see. `param` names the field.
     """
     try:
-        check_return_url(return_url, organization)
+        check_return_url(plan.return_url, organization)
     except ReturnUrlRefused as refused:
         raise InvalidRequest(str(refused), param="return_url") from refused
-    direct = find_sources(organization, [source_reference] if source_reference else [], "connection_id")
-    recommended = find_sources(organization, recommended_references or [], "recommended_connection_ids")
+    direct = find_sources(organization, [plan.source_reference] if plan.source_reference else [], "connection_id")
+    recommended = find_sources(organization, plan.recommended_references, "recommended_connection_ids")
     flow_id = new_ulid()
-    with transaction.atomic():
-        patient = upsert_patient(
-            organization=organization, reference=patient_reference, email=patient_email, name=patient_name
-        )
-        return PatientFlow.objects.create(
-            id=flow_id,
-            organization=organization,
-            patient=patient,
-            dialect_name=dialect.name,
-            source=direct[0] if direct else None,
-            recommended_source_ids=[source.id for source in recommended],
-            return_url=return_url,
-            return_button_label=return_button_label,
-            metadata=metadata or {},
-            link_digest=links.digest(links.token_for(flow_id)),
-            created_at=now,
-            expires_at=now + lifetime,
-        )
+    flow = PatientFlow(
+        id=flow_id,
+        organization=organization,
+        dialect_name=dialect.name,
+        source=direct[0] if direct else None,
+        recommended_source_ids=[source.id for source in recommended],
+        return_url=plan.return_url,
+        return_button_label=plan.return_button_label,
+        metadata=plan.metadata,
+        link_digest=links.digest(links.token_for(flow_id)),
+        created_at=now,
+        expires_at=now + plan.lifetime,
+    )
+    patient = Patient(
+        organization=organization, reference=plan.patient_reference, email=plan.patient_email, name=plan.patient_name
+    )
+    insert_with_patient(flow, patient)
+    return flow
 
 
-def find_sources(organization: Organization, references: list[str], param: str) -> list[Source]:
+def find_sources(organization: Organization, references: Sequence[str], param: str) -> list[Source]:
     """The sources named by ids or FHIR base URLs, in order, each once. At most two queries.
 
     Raises NotFound for one the workspace cannot see, InvalidRequest for one where it is not registered.
@@ -94,11 +94,6 @@ def _source_id(reference: str, param: str) -> str:
 
 def _unknown_source(param: str) -> NotFound:
     return NotFound("There is no such source for this workspace.", param=param)
-
-
-def complete_flow(flow: PatientFlow, now: datetime) -> None:
-    """The patient goes back to the app. Nothing happens to a flow that is closed already."""
-    PatientFlow.objects.complete(flow, now)
 
 
 def return_destination(flow: PatientFlow, outcome: dict[str, str] | None = None) -> str:

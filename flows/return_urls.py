@@ -1,11 +1,16 @@
 """Return URLs: which ones we send a patient to, and with what."""
 
+import re
+from ipaddress import IPv6Address
 from urllib.parse import quote, urlsplit
 
 from organizations.models import Organization
 from organizations.origins import FORBIDDEN_SCHEMES, is_local, origin_of
 
 MAX_LENGTH = 2048
+# Labels between dots. Browsers read other spellings (encoded ones, say) as other hosts, or lead nowhere with them;
+# and the host becomes part of a page's Content-Security-Policy.
+_HOST = re.compile(r"(?!.{254})[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.ASCII)
 
 
 class ReturnUrlRefused(ValueError):
@@ -41,8 +46,17 @@ def check_return_url(url: str, organization: Organization) -> None:
 def _check_web_address(scheme: str, host: str | None) -> None:
     if not host:
         raise ReturnUrlRefused("The URL names no host.")
+    if not (_is_ipv6(host) if ":" in host else _HOST.fullmatch(host)):
+        raise ReturnUrlRefused("The URL's host is not a host name.")
     if scheme == "http" and not is_local(host):
         raise ReturnUrlRefused("The URL must be https; plain http is only for localhost.")
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return IPv6Address(host).scope_id is None
+    except ValueError:
+        return False
 
 
 def with_parameters(url: str, parameters: dict[str, str]) -> str:

@@ -1,6 +1,6 @@
 """The shape of a flow in the API, in the words of the dialect that asks (contract §5)."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rest_framework import serializers
@@ -14,8 +14,9 @@ from common.fields import (
     TextField,
     TimestampField,
 )
+from common.pagination import PageQuery
 from flows.dialects import Dialect
-from flows.models import MAX_RECOMMENDED, PatientFlow
+from flows.models import MAX_LIFETIME, MAX_RECOMMENDED, MIN_LIFETIME, FlowStatus, PatientFlow
 from flows.return_urls import MAX_LENGTH as MAX_RETURN_URL
 from patients.models import Connection, ConnectionStatus
 from patients.serializers import PatientReferenceField
@@ -32,23 +33,46 @@ class SourceListField(serializers.ListField):
     }
 
 
+class LifetimeField(StrictIntegerField):
+    """Whole seconds, as a timedelta."""
+
+    def __init__(self, *, at_least: timedelta, at_most: timedelta, **kwargs: Any) -> None:
+        least, most = int(at_least.total_seconds()), int(at_most.total_seconds())
+        super().__init__(min_value=least, max_value=most, **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return timedelta(seconds=super().run_validation(data))
+
+
 class NewFlow(StrictSerializer):
-    patient_id = PatientReferenceField()
+    """The body of a new flow. What is valid are the arguments of a `FlowPlan`."""
+
+    patient_id = PatientReferenceField(source="patient_reference")
     patient_email = StrictEmailField(max_length=254, required=False)
     patient_name = LineField(max_length=200, required=False)
-    connection_id = TextField(max_length=MAX_SOURCE_REFERENCE, required=False)
-    recommended_connection_ids = SourceListField(max_length=MAX_RECOMMENDED, required=False, allow_empty=False)
+    connection_id = TextField(max_length=MAX_SOURCE_REFERENCE, required=False, source="source_reference")
+    recommended_connection_ids = SourceListField(
+        max_length=MAX_RECOMMENDED, required=False, allow_empty=False, source="recommended_references"
+    )
     return_url = TextField(max_length=MAX_RETURN_URL)
     return_button_label = LineField(max_length=60, required=False)
-    expires_in = StrictIntegerField(min_value=60, max_value=86400, required=False)
+    expires_in = LifetimeField(at_least=MIN_LIFETIME, at_most=MAX_LIFETIME, required=False, source="lifetime")
     metadata = MetadataField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "connection_id" in attrs and "recommended_connection_ids" in attrs:
+        if "source_reference" in attrs and "recommended_references" in attrs:
             raise serializers.ValidationError(
                 {"recommended_connection_ids": "Give either connection_id or recommended_connection_ids, not both."}
             )
         return attrs
+
+
+class FlowListQuery(PageQuery):
+    status = serializers.ChoiceField(
+        choices=FlowStatus.choices,
+        required=False,
+        error_messages={"invalid_choice": f"This must be one of: {', '.join(FlowStatus.values)}."},
+    )
 
 
 _timestamp = TimestampField().to_representation

@@ -6,6 +6,7 @@ RFC 7636 (PKCE), RFC 9207 (`iss`), RFC 9700 (state bound to the browser), SMART 
 
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,16 +14,18 @@ from django.conf import settings
 from django.db import transaction
 
 from flows import links
+from flows.closing import complete_flow
 from flows.models import STATE_LIFETIME, Authorization, EventKind, Outcome, PatientFlow
-from flows.operations import complete_flow
 from flows.trail import record
+from patients.holding import PatientErased, holding
 from patients.models import Connection
 from patients.operations import connect, note_failed_attempt
+from patients.revocations import revoke_tokens_later
 from sources.discovery import configuration_of
 from sources.models import ClientRegistration, Facility, Source
 from sources.portal_errors import PortalError
 from sources.smart import SmartConfiguration, authorization_url, scopes_for
-from sources.token_endpoint import Client, Tokens, exchange_code
+from sources.token_endpoint import Tokens, exchange_code
 
 
 class NotAccepted(Exception):
@@ -76,8 +79,9 @@ def start_authorization(
 ) -> tuple[Authorization, str | None]:
     """Begin a sign-in. Returns it and the portal's URL, or None where the portal's door is shut.
 
-    In that case the outcome says why and the attempt is on the patient's record. The caller has
-    checked that the flow is open and the source offered. Must not be called inside a transaction.
+    In that case the outcome says why and the attempt is on the patient's record; or the flow was closed while the
+    portal was asked where to sign in, and nothing was begun. The caller has checked that the source is offered.
+    Must not be called inside a transaction.
     """
     authorization = Authorization(
         flow=flow,
@@ -91,15 +95,25 @@ def start_authorization(
     try:
         configuration = configuration_of(source)
     except PortalError as error:
-        with transaction.atomic():
-            authorization.save(force_insert=True)
-            record(authorization, EventKind.STARTED, now)
-        _fail(authorization, error, now)
+        with suppress(PatientErased):  # the sign-in went with the patient
+            if _began(authorization, now, EventKind.STARTED):
+                fail(authorization, error, now)
         return authorization, None
     return authorization, _send_off(authorization, configuration, state, now)
 
 
-def _send_off(authorization: Authorization, configuration: SmartConfiguration, state: str, now: datetime) -> str:
+def _began(authorization: Authorization, now: datetime, *events: EventKind) -> bool:
+    """Write the sign-in down, if its flow is still open. It cannot be closed in between."""
+    with transaction.atomic():
+        if not PatientFlow.objects.hold_open(authorization.flow, now):
+            return False
+        authorization.save(force_insert=True)
+        for kind in events:
+            record(authorization, kind, now)
+    return True
+
+
+def _send_off(authorization: Authorization, configuration: SmartConfiguration, state: str, now: datetime) -> str | None:
     registration = authorization.registration
     assert registration is not None
     authorization.verifier = secrets.token_urlsafe(64)
@@ -107,10 +121,8 @@ def _send_off(authorization: Authorization, configuration: SmartConfiguration, s
     authorization.token_endpoint = configuration.token_endpoint
     authorization.issuer = configuration.issuer or ""
     authorization.expects_iss = configuration.sends_iss
-    with transaction.atomic():
-        authorization.save(force_insert=True)
-        record(authorization, EventKind.STARTED, now)
-        record(authorization, EventKind.REDIRECTED, now)
+    if not _began(authorization, now, EventKind.STARTED, EventKind.REDIRECTED):
+        return None
     return authorization_url(
         configuration,
         client_id=registration.client_id,
@@ -126,27 +138,44 @@ def finish_authorization(*, callback: Callback, browser: str, now: datetime) -> 
     """Take what a portal sent back to its outcome. The same callback again returns the same outcome.
 
     Still pending means that another request is exchanging the code at this moment. Raises
-    NotAccepted where the state is not known or another browser began the sign-in; its state stays
-    good for the right browser. Must not be called inside a transaction.
+    NotAccepted where the state is not known, be it that the patient was erased meanwhile, or another
+    browser began the sign-in; its state stays good for the right browser. Must not be called inside a
+    transaction.
     """
     authorization = Authorization.objects.with_state(callback.state)
     if authorization is None:
         raise UnknownState
-    if not hmac.compare_digest(authorization.browser_digest, links.digest(browser)):
-        record(authorization, EventKind.REFUSED, now, code="other_browser")
-        raise OtherBrowser
-    if not Authorization.objects.redeem(authorization, now):
-        authorization.refresh_from_db()
-        return authorization
-    record(authorization, EventKind.RETURNED, now)
+    try:
+        if not hmac.compare_digest(authorization.browser_digest, links.digest(browser)):
+            with holding(authorization.flow.patient_id):
+                record(authorization, EventKind.REFUSED, now, code="other_browser")
+            raise OtherBrowser
+        if _redeem(authorization, now):
+            _finish(callback, authorization, now)
+    except PatientErased as erased:
+        raise UnknownState from erased
+    return authorization
+
+
+def _redeem(authorization: Authorization, now: datetime) -> bool:
+    """Use up the state. False where that happened before; then the sign-in is as it has become since."""
+    with holding(authorization.flow.patient_id):
+        is_first = Authorization.objects.redeem(authorization, now)
+        if is_first:
+            record(authorization, EventKind.RETURNED, now)
+        else:
+            authorization.refresh_from_db()
+    return is_first
+
+
+def _finish(callback: Callback, authorization: Authorization, now: datetime) -> None:
     try:
         _check(callback, authorization, now)
         tokens = _exchange(callback, authorization, now)
     except PortalError as error:
-        _fail(authorization, error, now)
+        fail(authorization, error, now)
     else:
         _succeed(authorization, tokens, now)
-    return authorization
 
 
 def _check(callback: Callback, authorization: Authorization, now: datetime) -> None:
@@ -171,14 +200,8 @@ def _exchange(callback: Callback, authorization: Authorization, now: datetime) -
     registration = authorization.registration
     if registration is None:
         raise CallbackFailed("The client registration was deleted while the patient was at the portal.")
-    tokens = exchange_code(
-        Client(
-            client_id=registration.client_id,
-            auth_method=registration.auth_method,
-            secret=registration.client_secret,
-            private_key=registration.private_key,
-            key_id=registration.key_id,
-        ),
+    return exchange_code(
+        registration.client,
         token_endpoint=authorization.token_endpoint,
         reach=authorization.source.reach,
         code=callback.code,
@@ -187,26 +210,56 @@ def _exchange(callback: Callback, authorization: Authorization, now: datetime) -
         asked_scopes=authorization.asked_scopes,
         now=now,
     )
-    record(authorization, EventKind.EXCHANGED, now)
-    return tokens
 
 
 def _succeed(authorization: Authorization, tokens: Tokens, now: datetime) -> None:
-    flow = authorization.flow
-    with transaction.atomic():
-        if not _close(authorization, Outcome.CONNECTED, now):
-            return
-        connection = connect(patient=flow.patient, source=authorization.source, flow_id=flow.id, tokens=tokens, now=now)
-        _attach(authorization, connection)
-        record(authorization, EventKind.CONNECTED, now, code=Outcome.CONNECTED)
-    if authorization.facility_id is not None:
+    """Keep the access. Where there is nobody or nothing any more to keep it for, the portal is to take it back."""
+    try:
+        is_kept = _keep(authorization, tokens, now)
+    except PatientErased:
+        _give_back(authorization, tokens, now)
+        raise
+    if not is_kept:
+        _give_back(authorization, tokens, now)
+    elif authorization.facility_id is not None:
         Facility.objects.chosen(authorization.facility_id)
 
 
-def _fail(authorization: Authorization, error: PortalError, now: datetime) -> None:
+def _give_back(authorization: Authorization, tokens: Tokens, now: datetime) -> None:
+    revoke_tokens_later(
+        tokens,
+        organization_id=authorization.flow.organization_id,
+        source=authorization.source,
+        registration=authorization.registration,
+        now=now,
+    )
+
+
+def _keep(authorization: Authorization, tokens: Tokens, now: datetime) -> bool:
+    """Connect. False where the sign-in came to an end meanwhile; raises PatientErased where the patient did."""
+    flow = authorization.flow
+    with holding(flow.patient_id):
+        if not _close(authorization, Outcome.CONNECTED, now):
+            return False
+        record(authorization, EventKind.EXCHANGED, now)
+        connection = connect(
+            patient=flow.patient,
+            source=authorization.source,
+            flow_id=flow.id,
+            tokens=tokens,
+            now=now,
+            registration=authorization.registration,
+        )
+        _attach(authorization, connection)
+        record(authorization, EventKind.CONNECTED, now, code=Outcome.CONNECTED)
+    return True
+
+
+def fail(authorization: Authorization, error: PortalError, now: datetime) -> None:
+    """End a sign-in that came to nothing, unless it has an outcome already. Raises PatientErased."""
     flow = authorization.flow
     denied = error.failure_code == Outcome.USER_DENIED
-    with transaction.atomic():
+    with holding(flow.patient_id):
         if not _close(authorization, error.failure_code, now):
             return
         connection = note_failed_attempt(
@@ -243,26 +296,3 @@ def _close(authorization: Authorization, outcome: str, now: datetime) -> bool:
 def _attach(authorization: Authorization, connection: Connection) -> None:
     authorization.connection = connection
     authorization.save(update_fields=["connection"])
-
-
-def give_up_lapsed(now: datetime) -> int:
-    """Close the sign-ins that nobody will finish any more; their number.
-
-    Those nobody came back from are abandoned; a patient who comes back later still is told that it
-    took too long. Those whose exchange a dying process left behind have failed.
-    """
-    given_up = 0
-    for authorization in Authorization.objects.abandoned(now).select_related("flow"):
-        waiting = Authorization.objects.filter(pk=authorization.pk, outcome=Outcome.PENDING, redeemed_at=None)
-        with transaction.atomic():
-            if waiting.update(outcome=Outcome.ABANDONED, finished_at=now, verifier=""):
-                record(authorization, EventKind.ABANDONED, now, code=Outcome.ABANDONED)
-                given_up += 1
-    for authorization in Authorization.objects.interrupted(now).select_related("flow__patient", "source"):
-        _fail(authorization, Interrupted("The exchange of the code was interrupted on our side."), now)
-        given_up += 1
-    return given_up
-
-
-class Interrupted(PortalError):
-    failure_code = Outcome.TOKEN_EXCHANGE_FAILED

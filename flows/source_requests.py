@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Lower
 
 from flows.models import PatientFlow, SourceRequest
+from patients.holding import holding
 from sources.models import Source
 
 MAX_IN_A_FLOW = 10
@@ -31,9 +31,9 @@ def request_source(*, flow: PatientFlow, wish: Wish, source: Source | None, now:
     """Note the wish for staff. The same one again, however it is capitalised, is the row that is there.
 
     `source` is what it is about where the place was found and only cannot be signed in to. Raises
-    TooManyRequests for one more than MAX_IN_A_FLOW.
+    TooManyRequests for one more than MAX_IN_A_FLOW, PatientErased where the flow went with its patient.
     """
-    with transaction.atomic():
+    with holding(flow.patient_id):
         # Two presses of the button come one after the other.
         PatientFlow.objects.select_for_update().only("pk").get(pk=flow.pk)
         if noted := _same(flow, wish):

@@ -3,8 +3,8 @@
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from flows.models import PatientFlow
-from flows.sign_in import give_up_lapsed
+from flows.closing import expire_lapsed
+from flows.giving_up import give_up_lapsed
 
 
 @app.periodic(cron="* * * * *")
@@ -12,5 +12,5 @@ from flows.sign_in import give_up_lapsed
 def sweep(timestamp: int) -> None:
     """Every minute: mark lapsed flows expired and close the sign-ins that nobody will finish."""
     now = timezone.now()
-    PatientFlow.objects.expire_lapsed(now)
+    expire_lapsed(now)
     give_up_lapsed(now)

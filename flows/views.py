@@ -1,19 +1,21 @@
 """`/patient-flows`, `/sessions`, `/patient-sessions`: one resource, three dialects (contract §1, §5)."""
 
-from datetime import timedelta
-
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.errors import NotFound
-from common.fields import parse
+from common.errors import PATIENT_CODES, InvalidRequest, NotFound
+from common.fields import parse, parse_query
+from common.pagination import page_of
+from flows.closing import expire_flow
+from flows.connections import connections_of, with_connections
 from flows.dialects import PATIENT_FLOW, Dialect, flow_id_of
 from flows.models import PatientFlow
-from flows.operations import DEFAULT_LIFETIME, create_flow
-from flows.serializers import NewFlow, flow_out
+from flows.operations import FlowPlan, create_flow
+from flows.serializers import FlowListQuery, NewFlow, flow_out
 from organizations.api import ApiView
 from organizations.models import Organization
+from patients.views import find_patient
 
 
 class Flows(ApiView):
@@ -22,21 +24,8 @@ class Flows(ApiView):
 
     def post(self, request: Request) -> Response:
         now = timezone.now()
-        form = parse(NewFlow, request.data).validated_data
-        flow = create_flow(
-            organization=self.organization,
-            dialect=self.dialect,
-            now=now,
-            patient_reference=form["patient_id"],
-            patient_email=form.get("patient_email"),
-            patient_name=form.get("patient_name"),
-            source_reference=form.get("connection_id"),
-            recommended_references=form.get("recommended_connection_ids"),
-            return_url=form["return_url"],
-            return_button_label=form.get("return_button_label"),
-            lifetime=timedelta(seconds=form["expires_in"]) if "expires_in" in form else DEFAULT_LIFETIME,
-            metadata=form.get("metadata"),
-        )
+        plan = FlowPlan(**parse(NewFlow, request.data).validated_data)
+        flow = create_flow(plan, organization=self.organization, dialect=self.dialect, now=now)
         return Response(flow_out(flow, self.dialect, [], now))
 
 
@@ -46,13 +35,58 @@ class FlowDetail(ApiView):
 
     def get(self, request: Request, public_id: str) -> Response:
         flow = find_flow(self.organization, public_id)
-        return Response(flow_out(flow, self.dialect, list(flow.connections()), timezone.now()))
+        return Response(flow_out(flow, self.dialect, connections_of(flow), timezone.now()))
+
+
+class FlowExpiry(ApiView):
+    scopes = {"POST": "patient_sessions:write"}
+    dialect: Dialect = PATIENT_FLOW
+
+    def post(self, request: Request, public_id: str) -> Response:
+        now = timezone.now()
+        refuse_fields(request.data)
+        flow = find_flow(self.organization, public_id)
+        expire_flow(flow, now)
+        return Response(flow_out(flow, self.dialect, connections_of(flow), now))
+
+
+class FlowsOfPatient(ApiView):
+    """Everything below `/patients` speaks of errors in the words of patients."""
+
+    scopes = {"GET": "patient_sessions:read"}
+    takes_query = True
+    error_codes = PATIENT_CODES
+    dialect: Dialect = PATIENT_FLOW
+
+    def get(self, request: Request, reference: str) -> Response:
+        now = timezone.now()
+        query = parse_query(FlowListQuery, request.query_params).validated_data
+        patient = find_patient(self.organization, reference)
+        flows, status = with_connections(patient.flows.all()), query.get("status")
+        page = page_of(
+            flows.reading(status, now) if status else flows,
+            order_by=("-created_at", "-id"),
+            limit=query["limit"],
+            starting_after=query.get("starting_after"),
+            list_name=f"{self.dialect.path}:{patient.id}:{status}",
+            render=lambda flow: flow_out(flow, self.dialect, connections_of(flow), now),
+        )
+        return Response(page)
 
 
 def find_flow(organization: Organization, public_id: str) -> PatientFlow:
     """The workspace's flow with this id in any dialect. Raises NotFound."""
     flow_id = flow_id_of(public_id)
-    flow = organization.flows.select_related("patient").filter(pk=flow_id).first() if flow_id else None
+    flow = organization.flows.with_id(flow_id) if flow_id else None
     if flow is None:
         raise NotFound("There is no flow with this id.")
     return flow
+
+
+def refuse_fields(body: object) -> None:
+    """For a call that takes no fields. Raises InvalidRequest for any body but none and {}."""
+    if body:
+        field = next(iter(body)) if isinstance(body, dict) else None
+        raise InvalidRequest("This call takes no fields. Send no body, or {}.", param=field)
+    if body != {}:
+        raise InvalidRequest("Send no body, or {}.")

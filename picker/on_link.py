@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from flows.models import FlowStatus, PatientFlow
+from patients.holding import PatientErased
 from picker import presenters
 from picker.policies import allow_framing
 from picker.problems import EXPIRED_LINK, FINISHED_LINK, UNKNOWN_LINK, problem_page
@@ -32,7 +33,10 @@ def on_link(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         flow = PatientFlow.objects.with_token(token)
         if flow is None:
             return problem_page(request, UNKNOWN_LINK)
-        response = view(request, flow)
+        try:
+            response = view(request, flow)
+        except PatientErased:  # a moment ago, and the link with the patient
+            return problem_page(request, UNKNOWN_LINK)
         allow_framing(response, flow.organization)
         return response
 

@@ -7,8 +7,9 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from flows.closing import complete_flow
 from flows.models import FlowStatus, PatientFlow
-from flows.operations import complete_flow, return_destination
+from flows.operations import return_destination
 from flows.sign_in import Callback, OtherBrowser, UnknownState, finish_authorization, start_authorization
 from picker import presenters
 from picker.asked import asked_in

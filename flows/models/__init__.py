@@ -9,12 +9,23 @@ from flows.models.authorization import (
     EventKind,
     Outcome,
 )
-from flows.models.flow import MAX_RECOMMENDED, FlowStatus, PatientFlow, PatientFlowQuerySet
+from flows.models.flow import (
+    DEFAULT_LIFETIME,
+    MAX_LIFETIME,
+    MAX_RECOMMENDED,
+    MIN_LIFETIME,
+    FlowStatus,
+    PatientFlow,
+    PatientFlowQuerySet,
+)
 from flows.models.source_request import RequestStatus, SourceRequest
 
 __all__ = [
+    "DEFAULT_LIFETIME",
     "EXCHANGE_LIMIT",
+    "MAX_LIFETIME",
     "MAX_RECOMMENDED",
+    "MIN_LIFETIME",
     "STATE_LIFETIME",
     "Authorization",
     "AuthorizationEvent",

@@ -65,12 +65,13 @@ class AuthorizationQuerySet(models.QuerySet["Authorization"]):
         return won
 
     def abandoned(self, now: datetime) -> "AuthorizationQuerySet":
-        """Sign-ins that nobody came back from."""
-        return self.filter(outcome=Outcome.PENDING, redeemed_at=None, expires_at__lte=now)
+        """Sign-ins that nobody came back from, oldest first."""
+        waiting = self.filter(outcome=Outcome.PENDING, redeemed_at=None, expires_at__lte=now)
+        return waiting.order_by("expires_at")
 
     def interrupted(self, now: datetime) -> "AuthorizationQuerySet":
-        """Sign-ins whose exchange was begun and never ended: a process died in between."""
-        return self.filter(outcome=Outcome.PENDING, redeemed_at__lte=now - EXCHANGE_LIMIT)
+        """Sign-ins whose exchange was begun and never ended, oldest first: a process died in between."""
+        return self.filter(outcome=Outcome.PENDING, redeemed_at__lte=now - EXCHANGE_LIMIT).order_by("expires_at")
 
 
 class Authorization(models.Model):
