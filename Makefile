@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Tests that start the product itself, one at a time; the others share the machine's cores.
 ALONE := tests/browser tests/test_demo.py tests/installation
 
-.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import
+.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale openapi fuzz
 
 demo: export SANDBOX = true
 demo: export BASE_URL = http://localhost:$(PORT)
@@ -37,6 +37,14 @@ format: .venv/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+openapi: .venv/.dev
+	@SANDBOX=true VAR_DIR=var/test $(BIN)/python manage.py write_openapi
+
+# FUZZ_SEED=2 makes up other requests.
+fuzz: export FUZZ_EXAMPLES ?= 3000
+fuzz: .venv/.dev
+	@$(BIN)/python -m pytest tests/fuzz -q --show-capture=no
+
 bench-page: .venv/.dev chromium
 	$(BIN)/python -m bench.page_weight
 
@@ -50,6 +58,12 @@ bench-golden: .venv/.dev
 
 bench-import: .venv/.dev
 	@$(BIN)/python -m bench.directory_import
+
+bench-api: .venv/.dev
+	@$(BIN)/python -m bench.api
+
+bench-scale: .venv/.dev
+	@$(BIN)/python -m bench.scale
 
 chromium: .venv/.dev
 	@$(BIN)/python tests/browser/chromium.py

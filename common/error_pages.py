@@ -1,13 +1,31 @@
-"""What each error code means, for the pages that `doc_url` leads to."""
+"""What each error code means, for the pages that `doc_url` leads to and for the API's description."""
 
 from dataclasses import dataclass
+
+_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    429: "rate_limit_error",
+    500: "api_error",
+    502: "ehr_error",
+    503: "api_error",
+}
 
 
 @dataclass(frozen=True)
 class ErrorPage:
+    """One code of contract §3: why it comes and what to do."""
+
     status: int
     cause: str
     fix: str
+
+    @property
+    def type(self) -> str:
+        """The `error.type` that goes with the status."""
+        return _TYPES.get(self.status, "invalid_request_error")
 
 
 ERRORS = {

@@ -4,17 +4,21 @@ ProductError                     a sentence for a developer, a stable code, the 
 ├── InvalidRequest          400  bad_request; patients say invalid_request
 │   └── UnsupportedVersion  400  unsupported_api_version
 ├── AuthenticationFailed    401  missing_api_key, invalid_api_key, expired_api_key
-├── InsufficientScope       403  insufficient_scope
+├── InsufficientScope       403  insufficient_scope, forbidden
 ├── NotFound                404  resource_not_found; patients say not_found
 ├── MethodNotAllowed        405  method_not_allowed
 ├── Conflict                409  resource_conflict, external_id_already_exists
 ├── PayloadTooLarge         413  payload_too_large
 ├── UnsupportedMediaType    415  unsupported_media_type
+├── Throttled               429  throttled
 ├── InternalError           500  internal_error
 └── Unavailable             503  service_unavailable
 
 Rules raise these; they know no HTTP beyond the class. `exception_handler.py` translates the framework's own
 exceptions into them. `envelope()` gives the body of contract §3.
+
+The contract reserves codes that nothing raises: quota_exceeded, and the 502s about portals. They have a page
+(`error_pages.py`), because clients may meet them in code written for the published API, and no class.
 """
 
 from typing import Any
@@ -73,6 +77,16 @@ class UnsupportedMediaType(ProductError):
     status, type, code = 415, "invalid_request_error", "unsupported_media_type"
 
 
+class Throttled(ProductError):
+    """Too many requests. `retry_after`: whole seconds, at least 1, after which the same request will be taken."""
+
+    status, type, code = 429, "rate_limit_error", "throttled"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = max(1, retry_after)
+
+
 class InternalError(ProductError):
     """Something broke on our side. The request id finds it in our logs."""
 
@@ -85,6 +99,11 @@ class Unavailable(ProductError):
 PATIENT_CODES = {"bad_request": "invalid_request", "resource_not_found": "not_found"}
 
 
+def doc_url(code: str) -> str:
+    """The page of this server that explains the code."""
+    return f"{settings.BASE_URL}/errors/{code}"
+
+
 def envelope(error: ProductError, request_id: str) -> dict[str, Any]:
     return {
         "error": {
@@ -92,7 +111,7 @@ def envelope(error: ProductError, request_id: str) -> dict[str, Any]:
             "code": error.code,
             "message": error.message,
             "param": error.param,
-            "doc_url": f"{settings.BASE_URL}/errors/{error.code}",
+            "doc_url": doc_url(error.code),
             "request_id": request_id,
         }
     }
@@ -101,9 +120,18 @@ def envelope(error: ProductError, request_id: str) -> dict[str, Any]:
 def headers(error: ProductError) -> dict[str, str]:
     if error.status == 401:
         return {"WWW-Authenticate": 'Bearer realm="api"'}
-    if error.status == 503:
+    if isinstance(error, Throttled):
+        return {"Retry-After": str(error.retry_after)}
+    if isinstance(error, Unavailable):
         return {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return {}
+
+
+def only_read(request: HttpRequest) -> JsonResponse:
+    """The 405 of an address that can only be read and is no API view."""
+    response = json_error(request, MethodNotAllowed(f"Method {request.method} is not allowed on this path."))
+    response["Allow"] = "GET, HEAD"
+    return response
 
 
 def json_error(request: HttpRequest, error: ProductError) -> JsonResponse:

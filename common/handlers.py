@@ -1,16 +1,28 @@
 """What answers when no view does: pages get a page, the API gets its envelope."""
 
+import sys
+
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from common.error_examples import EXAMPLES
 from common.error_pages import ERRORS
-from common.errors import InternalError, InvalidRequest, MethodNotAllowed, NotFound, ProductError, json_error
-from common.exception_handler import translate
+from common.errors import (
+    InternalError,
+    InvalidRequest,
+    NotFound,
+    ProductError,
+    Unavailable,
+    headers,
+    json_error,
+    only_read,
+)
+from common.exception_handler import is_temporary, translate
 from common.fields import TimestampField
 
-PAGE_PREFIXES = ("/c/", "/oauth/", "/admin/", "/sandbox/", "/static/", "/branding/", "/errors/")
+PAGE_PREFIXES = ("/c/", "/oauth/", "/admin/", "/sandbox/", "/static/", "/branding/", "/errors/", "/docs")
 
 
 def is_page(request: HttpRequest) -> bool:
@@ -32,19 +44,25 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """For what nobody expected. Called while the exception is handled, a temporary fault is answered as one."""
+    if is_temporary(sys.exc_info()[1]):
+        return _answer(request, Unavailable("The service is briefly unavailable. Try again in a few seconds."))
     return _answer(request, InternalError("Something broke on our side. It has been logged with this request id."))
 
 
 def _answer(request: HttpRequest, error: ProductError) -> HttpResponse:
     if is_page(request):
-        return render(request, "problem.html", {"error": error}, status=error.status)
+        page = render(request, "problem.html", {"error": error}, status=error.status)
+        for name, value in headers(error).items():
+            page[name] = value
+        return page
     return json_error(request, error)
 
 
 def health(request: HttpRequest) -> JsonResponse:
     """Whether this process answers at all (contract §10)."""
     if request.method not in ("GET", "HEAD"):
-        return json_error(request, MethodNotAllowed(f"Method {request.method} is not allowed on this path."))
+        return only_read(request)
     return JsonResponse({"ok": True, "server_time": TimestampField().to_representation(timezone.now())})
 
 
@@ -53,7 +71,9 @@ def error_page(request: HttpRequest, code: str) -> HttpResponse:
     """What an error code means and what to do about it: where `doc_url` leads."""
     if code not in ERRORS:
         return not_found(request, NotFound(code))
-    return render(request, "errors/detail.html", {"code": code, "page": ERRORS[code]})
+    example = EXAMPLES[code]
+    texts = {"request_text": example.request_text(), "answer_text": example.answer_text(code)}
+    return render(request, "errors/detail.html", {"code": code, "page": ERRORS[code], **texts})
 
 
 @require_safe

@@ -11,6 +11,8 @@ from common.errors import InvalidRequest, PayloadTooLarge
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_DEPTH = 32
+# How much of a body that is too large is still taken. A client that is cut off while it sends never sees the answer.
+MAX_DISCARDED_BYTES = 32 * 1024 * 1024
 
 
 class StrictJSONParser(BaseParser):
@@ -27,6 +29,7 @@ class StrictJSONParser(BaseParser):
     ) -> Any:
         body = stream.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
+            _discard(stream)
             raise PayloadTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
         try:
             text = body.decode("utf-8")
@@ -39,6 +42,12 @@ class StrictJSONParser(BaseParser):
             raise ParseError(f"The body is not valid JSON: {error}.") from error
         check_json(parsed)
         return parsed
+
+
+def _discard(stream: IO[bytes]) -> None:
+    for _ in range(MAX_DISCARDED_BYTES // MAX_BODY_BYTES):
+        if not stream.read(MAX_BODY_BYTES):
+            return
 
 
 def check_json(value: Any, path: str = "", depth: int = 0) -> None:
@@ -64,7 +73,7 @@ def check_json(value: Any, path: str = "", depth: int = 0) -> None:
 def _check_text(text: str, path: str) -> None:
     if "\x00" in text:
         raise InvalidRequest("NUL characters are not allowed.", param=path.replace("\x00", "") or None)
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise InvalidRequest(
             "This text has half of a surrogate pair.", param=(path if path.isprintable() else "") or None
         )

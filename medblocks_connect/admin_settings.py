@@ -38,6 +38,7 @@ NAVIGATION = [
         "items": [
             _item("Patients", "person", "patients", "patient"),
             _item("Connections", "link", "patients", "connection"),
+            _item("Revocations", "link_off", "patients", "revocation"),
             _item("Flows", "route", "flows", "patientflow"),
             _item("Sign-ins", "login", "flows", "authorization"),
             _item("Trail of all sign-ins", "timeline", "flows", "authorizationevent"),

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import environ
 
 from common.logs import logging_config
+from common.rates import Rate
 from medblocks_connect.admin_settings import UNFOLD  # noqa: F401  django-unfold reads it
 from medblocks_connect.generated import ensure_generated_settings
 
@@ -45,6 +46,9 @@ ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS")
 # Networks (CIDR) that production sources may be reached at although they are private.
 OUTBOUND_ALLOWED_NETWORKS = env.list("OUTBOUND_ALLOWED_NETWORKS", default=[])
 
+# --- Metrics: off unless Prometheus has a token to read them with ---
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
 # --- Apps, lowest line first (docs/adr/0001) ---
 INSTALLED_APPS = [
     "unfold",
@@ -74,16 +78,20 @@ if SANDBOX:
 MIDDLEWARE = [
     "common.middleware.RequestIdMiddleware",
     "common.middleware.HealthMiddleware",
+    "medblocks_connect.operating.OperatingMiddleware",
+    "medblocks_connect.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "common.middleware.PolicyMiddleware",
+    # Outside of what refuses requests by itself: every answer of the API has its headers.
+    "organizations.rate_limits.RateLimitMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "common.middleware.PolicyMiddleware",
     "common.middleware.RefuseNulMiddleware",
 ]
 
@@ -108,7 +116,8 @@ TEMPLATES = [
 FORM_RENDERER = "common.forms.PageFormRenderer"
 
 # --- Database ---
-DATABASE_POOL = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=16)}
+# A request that gets no connection in time is answered 503: try again.
+DATABASE_POOL = {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 10}
 if env.str("DATABASE_URL", default=""):
     _database = env.db("DATABASE_URL", engine="django.db.backends.postgresql")
 else:
@@ -140,6 +149,12 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
+# For each API key, and for each address that comes without a valid one.
+API_RATE_LIMIT = Rate.parse(env.str("API_RATE_LIMIT", default="1000/minute"))
+# Counts for all processes together; without it each process counts for itself.
+REDIS_URL = env.str("REDIS_URL", default="")
+# How many proxies of ours write the client's address into X-Forwarded-For.
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 # Above the contract's 256 KB, so that the API's own parser answers 413 in its envelope.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 

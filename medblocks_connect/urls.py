@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from common import handlers
+from medblocks_connect.openapi.served import docs, openapi_json
 from medblocks_connect.views import home, returned
 from sources.jwks import jwks
 
@@ -18,6 +19,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("picker.urls")),
     path("", include("organizations.urls")),
     path(".well-known/jwks.json", jwks),
+    path("openapi.json", openapi_json),
+    path("docs", docs),
     path("errors/", handlers.error_index),
     path("errors/<str:code>", handlers.error_page),
     path("admin", RedirectView.as_view(url="/admin/")),

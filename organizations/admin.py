@@ -79,18 +79,18 @@ class ApiKeyAdmin(StaffAdmin):
     form = ApiKeyForm
     never_loaded: ClassVar[tuple[str, ...]] = ("digest", "organization__logo")
     list_display: ClassVar[list[Any]] = ["name", "begins_with", "organization", "state", "last_used", "created"]
-    list_filter: ClassVar[list[Any]] = [KeyStateFilter, ("organization", AutocompleteSelectFilter)]
+    list_filter: ClassVar[list[Any]] = [KeyStateFilter, "api_version", ("organization", AutocompleteSelectFilter)]
     list_select_related: ClassVar[list[str]] = ["organization"]
     ordering: ClassVar[list[str]] = ["-pk"]
     autocomplete_fields: ClassVar[list[str]] = ["organization"]
     search_help_text = "The beginning of a key, words of its name, or its id"
     actions: ClassVar[list[str]] = ["revoke"]
     actions_submit_line: ClassVar[list[str]] = ["revoke_this"]
-    readonly_fields: ClassVar[list[Any]] = ["begins_with", "state", "api_version", "last_used", "revoked", "created"]
+    readonly_fields: ClassVar[list[Any]] = ["begins_with", "state", "last_used", "revoked", "created"]
     add_fieldsets: ClassVar[list[Any]] = [(None, {"fields": ["organization", "name", "scopes", "expires_at"]})]
     fieldsets: ClassVar[list[Any]] = [
-        (None, {"fields": ["name", ("begins_with", "organization"), ("state", "api_version")]}),
-        ("What it may do", {"fields": ["scopes", "expires_at"]}),
+        (None, {"fields": ["name", ("begins_with", "organization"), "state"]}),
+        ("What it may do", {"fields": ["scopes", "expires_at", "api_version"]}),
         ("Times", {"fields": [("created", "last_used"), "revoked"]}),
     ]
     created = when("created_at", "Created", ordering="pk")

@@ -6,9 +6,11 @@ from django import forms
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminFileFieldWidget,
+    UnfoldAdminSelectWidget,
     UnfoldBooleanSwitchWidget,
 )
 
+from common import versions
 from organizations import branding
 from organizations.models import ApiKey, Organization
 from organizations.scopes import ALL_SCOPES
@@ -59,3 +61,9 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in 
         super().__init__(*args, **kwargs)
         if "expires_at" in self.fields:
             self.fields["expires_at"].help_text = "In UTC. Empty: the key does not expire."
+        if "api_version" in self.fields:
+            self.fields["api_version"] = forms.ChoiceField(
+                choices=[(date, date) for date in versions.published()],
+                help_text="What its requests and answers look like. Try another with the header Version first.",
+                widget=UnfoldAdminSelectWidget,
+            )

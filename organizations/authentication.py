@@ -12,11 +12,15 @@ class ApiKeyAuthentication(BaseAuthentication):
     """Finds the key by its digest. `request.auth` is the ApiKey, with its organization."""
 
     def authenticate(self, request: Request) -> tuple[None, ApiKey]:
-        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        # Spaces around a header's value are not part of it (RFC 9110 5.5).
+        scheme, _, secret = request.headers.get("Authorization", "").strip(" \t").partition(" ")
+        secret = secret.strip(" ")
         if not secret or scheme.lower() != "bearer":
             raise AuthenticationFailed(
                 "Send your API key in the Authorization header: Bearer mb_sk_…", code="missing_api_key"
             )
+        if "," in secret:
+            raise AuthenticationFailed("Send one Authorization header, with one key. This request has several.")
         now = timezone.now()
         key = ApiKey.objects.with_secret(secret)
         if key is None or key.revoked_at is not None:

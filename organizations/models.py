@@ -8,7 +8,8 @@ from django.db import models
 from django.db.models import Q
 
 from common import versions
-from common.ids import new_ulid
+from common.encryption import EncryptedTextField
+from common.ids import first_ulid_at, new_ulid
 from common.statements import Statement, columns_but
 from organizations import branding, keys
 from organizations.origins import validate_frame_ancestor, validate_return_origin
@@ -121,7 +122,7 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=20, editable=False, help_text="How the key begins.")
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=40, validators=[validate_scope]), default=all_scopes)
-    api_version = models.CharField(max_length=10, default=versions.CURRENT)
+    api_version = models.CharField(max_length=10, default=versions.current)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -145,3 +146,44 @@ _WITH_DIGEST = Statement(
     key=(ApiKey, None),
     organization=(Organization, columns_but(Organization, "logo")),
 )
+
+
+class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
+    def forget_patient(self, organization: Organization, reference: str) -> int:
+        """Delete the stored answers about a patient, so that none outlives them; their number."""
+        return self.filter(patient_digest=patient_digest(organization, reference)).delete()[0]
+
+    def made_before(self, moment: datetime) -> "IdempotencyKeyQuerySet":
+        return self.filter(pk__lt=first_ulid_at(moment))
+
+
+class IdempotencyKey(models.Model):
+    """An `Idempotency-Key` that was used, with the answer it got. What the caller wrote is kept as digests only.
+
+    The id begins with the time, by which old rows are found. `answer` is null only inside the transaction that works
+    on the request: others never see such a row.
+    """
+
+    id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+", db_index=False)
+    key_digest = models.CharField(max_length=64)
+    # Whom the answer is about; empty where it is about nobody.
+    patient_digest = models.CharField(max_length=64, blank=True)
+    answer = EncryptedTextField(null=True)
+
+    objects = IdempotencyKeyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "key_digest"], name="organizations_idempotencykey_once_per_workspace"
+            )
+        ]
+        indexes = [models.Index(fields=["patient_digest"], name="idempotencykey_patient")]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+def patient_digest(organization: Organization, reference: str) -> str:
+    return keys.digest(f"{organization.pk}:{reference}")

@@ -5,6 +5,7 @@ from django.core.cache import cache
 
 from organizations.models import Organization
 from organizations.operations import create_api_key, create_organization
+from organizations.rate_limits import forget_counts
 from sources.searching import index
 from tests.api_client import Api
 
@@ -16,6 +17,7 @@ def _fresh_surroundings(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(index, "RECHECK_SECONDS", 0)
     settings.SEARCH_INDEX_DIR = tmp_path / "search"
     cache.clear()
+    forget_counts()
 
 
 @pytest.fixture

@@ -101,6 +101,11 @@ def path_now() -> Path:
     return Path(settings.SEARCH_INDEX_DIR) / f"{FORMAT}-{Catalogue.current_version() or 'empty'}"
 
 
+def is_there() -> bool:
+    """Whether a search finds an index, of the catalogue as it is or of an earlier state of it. Builds nothing."""
+    return _newest(Path(settings.SEARCH_INDEX_DIR)) is not None
+
+
 def build() -> OpenIndex:
     """The index of the catalogue as committed, built unless another process has done so. Waits for one that does."""
     path = path_now()

@@ -195,6 +195,7 @@ def test_no_other_module_makes_requests():
         "common.outbound.errors",
         "common.outbound.exchange",
         "common.outbound.session",
+        "sources.revocation_endpoint",
         "sources.token_endpoint",
         "medblocks_connect.supervisor",
         "medblocks_connect.demo",

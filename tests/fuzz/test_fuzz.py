@@ -1,0 +1,83 @@
+"""Schemathesis tries the whole document against a live server on a real database: all its checks, stateful too.
+
+The suite does so within a budget; `make fuzz` goes on for at least 20,000 requests.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.servers.basehttp import WSGIRequestHandler
+from django.db import connection
+
+from common.ids import new_ulid
+from common.rates import Rate
+from organizations.operations import create_api_key, create_organization
+from patients.description import DISCONNECT
+from patients.models import Connection
+from patients.operations import create_patient
+from tests.sources.catalogue import facility, source
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+# The suite's budget. The three dialects are one view, so that one of them stands for all.
+IN_SUITE = ["--max-time", "25", "--exclude-path-regex", "sessions"]
+SEED = os.environ.get("FUZZ_SEED", "1")
+
+
+@pytest.fixture
+def fuzzed_server(live_server, settings, monkeypatch):
+    """A server with everything that the document speaks of, which never says that there were too many requests."""
+    settings.API_RATE_LIMIT = Rate.parse("9999999/second")
+    settings.METRICS_TOKEN = "a token of the fuzz run"
+    # Without it each answer waits 40 ms for an acknowledgement.
+    monkeypatch.setattr(WSGIRequestHandler, "disable_nagle_algorithm", True)
+    settings.BASE_URL = "https://connect.example"
+    organization = create_organization(name="Fuzzed", environment="sandbox")
+    facility("River Clinic", city="Denver", postal_code="80202")
+    make_documented_connection(organization)
+    monkeypatch.setenv("FUZZ_API_KEY", create_api_key(organization=organization, name="fuzz")[1])
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() + interval '1 day')")
+    return live_server
+
+
+def make_documented_connection(organization):
+    """The connection of the document's examples, so that one is there to be ended."""
+    Connection.objects.create(
+        id=DISCONNECT.path_examples["connection_id"].removeprefix("conn_"),
+        patient=create_patient(organization=organization, reference=DISCONNECT.path_examples["id"]),
+        source=source("Stream Health"),
+        flow_id=new_ulid(),
+        status="active",
+        access_token="access",
+        refresh_token="refresh",
+        fhir_patient_id="chart-1",
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_generated_request_breaks_a_promise_of_the_document(fuzzed_server, tmp_path, capsys):
+    examples = os.environ.get("FUZZ_EXAMPLES")
+    budget = ["--max-examples", examples] if examples else IN_SUITE
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml"), "run"]
+    options = [
+        f"{fuzzed_server.url}/openapi.json",
+        "--seed",
+        SEED,
+        *budget,
+        *os.environ.get("FUZZ_OPTIONS", "").split(),
+    ]
+
+    done = subprocess.run([*command, *options], capture_output=True, text=True, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "errored" not in done.stdout, done.stdout
+    count = int(re.search(r"(\d+) generated", done.stdout)[1])
+    assert count > 100
+    with capsys.disabled():
+        sys.stdout.write(f"\nschemathesis: {count} cases, no failure\n")
