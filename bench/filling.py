@@ -33,9 +33,9 @@ def fill(facilities: int, *, seed: int, environment: Environment = Environment.P
     ids = [source_id(source.fhir_base_url) for source in sources]
     sampler = _Sampler(random.Random(seed))
     with transaction.atomic():
-        _copy(Source, _source_rows(sources, ids, environment))
-        _copy(Facility, map(_facility_row, map(sampler.see, made_up_facilities(facilities, sources, seed))))
-        _copy(Portal, _portal_rows(made_up_facilities(facilities, sources, seed), ids))
+        copy_into(Source, _source_rows(sources, ids, environment))
+        copy_into(Facility, map(_facility_row, map(sampler.see, made_up_facilities(facilities, sources, seed))))
+        copy_into(Portal, _portal_rows(made_up_facilities(facilities, sources, seed), ids))
         ClientRegistration.objects.create(vendor=VENDOR, environment=environment, client_id="bench")
         Catalogue.changed()
     with connection.cursor() as cursor:
@@ -97,7 +97,7 @@ def _portal_rows(facilities: Iterable[MadeFacility], ids: list[str]) -> Iterator
         yield {"id": pk, "facility_id": facility, "source_id": ids[number]}
 
 
-def _copy(model: type[models.Model], rows: Iterable[Mapping[str, Any]]) -> None:
+def copy_into(model: type[models.Model], rows: Iterable[Mapping[str, Any]]) -> None:
     """COPY rows that name some columns; the others get the defaults of their fields."""
     fields = model._meta.concrete_fields
     defaults = {str(field.column): _adapted(field, field.get_default()) for field in fields}

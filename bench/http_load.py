@@ -1,17 +1,20 @@
 """Many clients at once against a running server, each with one connection, for a while."""
 
-import http.client
+import http
 import multiprocessing
 import random
-import threading
+import re
+import socket
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from bench.report import Times
 
 CLIENTS, PROCESSES = 16, 2
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -27,71 +30,90 @@ class Load:
         return len(self.times.seconds) / self.seconds
 
 
-@dataclass
-class _Seen:
-    seconds: list[float] = field(default_factory=list)
-    failures: int = 0
-
-
-def load(port: int, path: str, queries: Sequence[str], *, headers: dict[str, str], seconds: float) -> Load:
-    """Ask for `path`, whose {} is a query of these, drawn anew each time, with CLIENTS clients for `seconds`.
-
-    The clients are threads of two processes, so that they cost the server little of the machine.
+@dataclass(frozen=True)
+class Request:
+    """What clients send. The {} in `path` or `body` is one of `values`, drawn anew each time, or where there are none
+    something that was never sent before. With a body, which is JSON, it is a POST.
     """
+
+    path: str
+    values: Sequence[str] = ()
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str | None = None
+
+    def drawn(self, rng: random.Random) -> bytes:
+        """One request as it goes over the wire."""
+        value = rng.choice(self.values) if self.values else f"{rng.getrandbits(64):016x}"
+        headers = {"Host": "127.0.0.1", **self.headers}
+        body = b""
+        if self.body is not None:
+            body = self.body.replace("{}", value).encode()
+            headers |= {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        lines = "".join(f"{name}: {text}\r\n" for name, text in headers.items())
+        target = self.path.replace("{}", quote(value))
+        return f"{'GET' if self.body is None else 'POST'} {target} HTTP/1.1\r\n{lines}\r\n".encode() + body
+
+
+def load(port: int, request: Request, *, seconds: float) -> Load:
+    """Send such requests with CLIENTS clients for `seconds`. Raises RuntimeError with an answer if none was 200.
+
+    The clients are threads of two processes and read no more of HTTP than they need, so that they cost the server
+    little of the machine.
+    """
+    seeds = [random.SystemRandom().getrandbits(64) for _ in range(PROCESSES)]
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        tasks = [(port, path, list(queries), headers, seconds, seed) for seed in range(PROCESSES)]
-        found = pool.starmap(_clients, tasks)
+        found = pool.starmap(_clients, [(port, request, seconds, seed) for seed in seeds])
     times = [one for timed, _ in found for one in timed]
     if not times:
-        raise RuntimeError(
-            f"No answer was 200 at {path}; one of the others: {_one_answer(port, path, queries, headers)}"
-        )
+        raise RuntimeError(f"No answer was 200; one of the others: {_one_answer(port, request)!r}")
     return Load(Times(times), sum(failures for _, failures in found), seconds)
 
 
-def _one_answer(port: int, path: str, queries: Sequence[str], headers: dict[str, str]) -> str:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("GET", path.format(quote(queries[0])), headers=headers)
-    answer = connection.getresponse()
-    return f"{answer.status} {answer.read(500)!r}"
+def _one_answer(port: int, request: Request) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(request.drawn(random.Random()))
+        return _received(connection)
 
 
-def _clients(
-    port: int, path: str, queries: list[str], headers: dict[str, str], seconds: float, seed: int
-) -> tuple[list[float], int]:
-    seen = _Seen()
+def _clients(port: int, request: Request, seconds: float, seed: int) -> tuple[list[float], int]:
+    """What the clients of one process saw. Raises what one of them raised: fewer clients measure something else."""
     deadline = time.monotonic() + seconds
-    threads = [
-        threading.Thread(
-            target=_client, args=(port, path, queries, headers, deadline, random.Random(f"{seed}-{one}"), seen)
+    count = CLIENTS // PROCESSES
+    with ThreadPoolExecutor(count) as pool:
+        seen = list(
+            pool.map(lambda one: _client(port, request, deadline, random.Random(f"{seed}-{one}")), range(count))
         )
-        for one in range(CLIENTS // PROCESSES)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return seen.seconds, seen.failures
+    return [one for timed, _ in seen for one in timed], sum(failures for _, failures in seen)
 
 
-def _client(
-    port: int,
-    path: str,
-    queries: list[str],
-    headers: dict[str, str],
-    deadline: float,
-    rng: random.Random,
-    seen: _Seen,
-) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    while time.monotonic() < deadline:
-        target = path.format(quote(rng.choice(queries)))
-        started = time.perf_counter()
-        connection.request("GET", target, headers=headers)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status == http.client.OK:
-            seen.seconds.append(time.perf_counter() - started)
-        else:
-            seen.failures += 1
-    connection.close()
+def _client(port: int, request: Request, deadline: float, rng: random.Random) -> tuple[list[float], int]:
+    times, failures = [], 0
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while time.monotonic() < deadline:
+            wire = request.drawn(rng)
+            started = time.perf_counter()
+            connection.sendall(wire)
+            if _read_answer(connection) == http.HTTPStatus.OK:
+                times.append(time.perf_counter() - started)
+            else:
+                failures += 1
+    return times, failures
+
+
+def _read_answer(connection: socket.socket) -> int:
+    """The status of an answer, which is read to its end. Raises RuntimeError for one without a length."""
+    head, _, body = _received(connection).partition(b"\r\n\r\n")
+    found = _LENGTH.search(head)
+    if found is None:
+        raise RuntimeError(f"An answer without a length: {head!r}")
+    length = int(found[1])
+    while len(body) < length:
+        body += _received(connection)
+    return int(head.split(b" ", 2)[1])
+
+
+def _received(connection: socket.socket) -> bytes:
+    if not (received := connection.recv(1 << 16)):
+        raise ConnectionError("The server closed the connection.")
+    return received

@@ -5,14 +5,12 @@ queries of each kind, asks SQL the same, then starts the product and lets 16 cli
 """
 
 import argparse
-import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bench.report import Times, megabytes_of, print_machine, print_table, verdict
+from bench.serving import WORKERS, product_port, product_settings, served
 from bench.workplace import is_inside, measured, run_inside
 
 if TYPE_CHECKING:  # Django is set up only inside
@@ -23,7 +21,6 @@ SEED = 20261120
 LIMIT = 10  # what the picker shows first
 SECONDS = 15.0
 MOST_MS, TIMES_FASTER, MOST_HTTP_MS = 5.0, 20.0, 60.0
-WORKERS = "2"
 Mixes = dict[str, list["Asked"]]
 
 
@@ -35,11 +32,7 @@ def main() -> None:
     if is_inside():
         run(options.facilities, options.seconds)
     else:
-        from tests.browser.product import free_port
-
-        port = free_port()
-        address = {"BASE_URL": f"http://127.0.0.1:{port}", "BENCH_PORT": str(port)}
-        sys.exit(run_inside("bench.search", sys.argv[1:], **address))
+        sys.exit(run_inside("bench.search", sys.argv[1:], **product_settings()))
 
 
 def run(facilities: int, seconds: float) -> None:
@@ -111,20 +104,21 @@ def search_times(queries: list["Asked"], organization: "Organization") -> Times:
 
 def ask_over_http(queries: Mixes, organization: "Organization", seconds: float) -> None:
     """A table of the API and the picker under 16 clients, in milliseconds."""
-    from bench.http_load import CLIENTS, load
+    from bench.http_load import CLIENTS, Request, load
     from organizations.operations import create_api_key
 
     texts = [asked.text for kind in queries for asked in queries[kind] if asked.near is None]
     key = {"Authorization": f"Bearer {create_api_key(organization=organization, name='bench')[1]}"}
     rows = []
-    with served() as port:
+    port = product_port()
+    with served(port):
         pages = {
-            "GET /connections?q=": ("/connections?q={}", key),
-            "the picker's results": (f"{_link(port, key)}?q={{}}&fragment", {}),
+            "GET /connections?q=": Request("/connections?q={}", texts, key),
+            "the picker's results": Request(f"{_link(port, key)}?q={{}}&fragment", texts),
         }
-        for name, (path, headers) in pages.items():
-            load(port, path, texts, headers=headers, seconds=2)
-            seen = load(port, path, texts, headers=headers, seconds=seconds)
+        for name, page in pages.items():
+            load(port, page, seconds=2)
+            seen = load(port, page, seconds=seconds)
             times = seen.times
             met = verdict(times.percentile(0.99) <= MOST_HTTP_MS)
             rows.append(
@@ -132,22 +126,6 @@ def ask_over_http(queries: Mixes, organization: "Organization", seconds: float) 
             )
     print(f"over HTTP: granian with {WORKERS} workers, {CLIENTS} clients for {seconds:g} s on the same machine")
     print_table(["ms", "answers", "per s", "p50", "p95", "p99", "max", "not 200", f"p99 ≤ {MOST_HTTP_MS:g} ms"], rows)
-
-
-@contextmanager
-def served() -> Iterator[int]:
-    """The web server as README.md says to run it, on the port of BASE_URL."""
-    from django.conf import settings
-
-    from medblocks_connect.supervisor import Process, wait_until_healthy, web_command
-
-    port = int(os.environ["BENCH_PORT"])
-    server = Process("web server", [*web_command(port), "--workers", WORKERS], settings.VAR_DIR / "log" / "web.log")
-    try:
-        wait_until_healthy(settings.BASE_URL, [server])
-        yield port
-    finally:
-        server.stop()
 
 
 def _link(port: int, headers: dict[str, str]) -> str:

@@ -63,7 +63,8 @@ def health(request: HttpRequest) -> JsonResponse:
     """Whether this process answers at all (contract §10)."""
     if request.method not in ("GET", "HEAD"):
         return only_read(request)
-    return JsonResponse({"ok": True, "server_time": TimestampField().to_representation(timezone.now())})
+    now = TimestampField().to_representation(timezone.now())
+    return JsonResponse({"ok": True, "server_time": now}, headers={"Cache-Control": "no-store"})
 
 
 @require_safe

@@ -11,6 +11,8 @@ from common.errors import InvalidRequest, PayloadTooLarge
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_DEPTH = 32
+# Set in a request's environ by the WSGI application.
+BODY_ENDED_EARLY = "medblocks.body_ended_early"
 # How much of a body that is too large is still taken. A client that is cut off while it sends never sees the answer.
 MAX_DISCARDED_BYTES = 32 * 1024 * 1024
 
@@ -27,6 +29,9 @@ class StrictJSONParser(BaseParser):
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
+        request = (parser_context or {}).get("request")
+        if request is not None and request.META.get(BODY_ENDED_EARLY):
+            raise ParseError("The body ended before its announced length. Send the request again.")
         body = stream.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
             _discard(stream)

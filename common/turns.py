@@ -12,7 +12,8 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-AT_ONCE = 2
+# More than there are cores: part of them wait for PostgreSQL at any moment.
+AT_ONCE = 4
 # A request that holds its turn for long delays the others by no more than this.
 PATIENCE_SECONDS = 0.25
 

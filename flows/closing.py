@@ -6,6 +6,7 @@ from django.db import transaction
 
 from common.errors import Conflict, NotFound
 from flows.models import FlowStatus, PatientFlow, PatientFlowQuerySet
+from patients.holding import PatientErased, holding
 
 BATCH = 500
 MAX_BATCHES = 100
@@ -22,9 +23,13 @@ def expire_flow(flow: PatientFlow, now: datetime) -> None:
     A patient who is at a portal at that moment still gets the connection; nobody leaves for one any more. `expires_at`
     stays what it was. Raises Conflict for a flow that is complete, NotFound for one deleted meanwhile.
     """
-    if flow.status == FlowStatus.OPEN:
-        ended_now = _close(PatientFlow.objects.filter(pk=flow.pk), FlowStatus.EXPIRED, now)
-        flow.status = FlowStatus.EXPIRED if ended_now else _status_of(flow)
+    try:
+        # An answer about a patient is kept for its idempotency key: an erasure has to come before it or find it.
+        with holding(flow.patient_id):
+            ended_now = _close(PatientFlow.objects.filter(pk=flow.pk), FlowStatus.EXPIRED, now)
+            flow.status = FlowStatus.EXPIRED if ended_now else _status_of(flow)
+    except PatientErased as erased:
+        raise NotFound("There is no flow with this id.") from erased
     if flow.status == FlowStatus.COMPLETE:
         raise Conflict("This flow is complete: the patient has gone back to the app. It cannot expire any more.")
 

@@ -74,7 +74,7 @@ def find_sources(organization: Organization, references: Sequence[str], param: s
     ids = list(dict.fromkeys(_source_id(reference, param) for reference in references))
     if not ids:
         return []
-    offered = {source.id: source for source in Source.objects.offered_to(organization).filter(pk__in=ids)}
+    offered = {source.id: source for source in Source.objects.offered_of(ids, organization)}
     missing = [identifier for identifier in ids if identifier not in offered]
     if missing and Source.objects.visible_to(organization).filter(pk=missing[0]).exists():
         raise InvalidRequest("Nobody can sign in at this source yet: it has no client registration.", param=param)

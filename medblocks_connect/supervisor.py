@@ -19,6 +19,7 @@ STOP_SECONDS = 15
 KILL_SECONDS = 2
 # Two compute at a time (common/turns.py), the others wait: for their turn, or for a portal.
 WEB_THREADS = "64"
+_APPLICATION = "medblocks_connect.wsgi:application"
 
 
 class Stopped(Exception):
@@ -89,7 +90,7 @@ def running(port: int, log_dir: Path) -> Iterator[list[Process]]:
 
 def web_command(port: int) -> list[str]:
     granian = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-    return [*granian, "--blocking-threads", WEB_THREADS, "--no-ws", "medblocks_connect.wsgi:application"]
+    return [*granian, "--blocking-threads", WEB_THREADS, "--no-ws", "--respawn-failed-workers", _APPLICATION]
 
 
 def worker_command() -> list[str]:
@@ -105,7 +106,7 @@ def wait_until_healthy(base_url: str, processes: list[Process]) -> None:
         try:
             if requests.get(f"{base_url}/health", timeout=2).ok:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)
     raise Died(f"The web server does not answer at {base_url}/health.")
 

@@ -6,7 +6,9 @@ meanwhile waits for it at the unique constraint. So there is either everything o
 
 import hashlib
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,8 +16,10 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from common.encryption import InvalidToken
 from common.errors import Conflict, InvalidRequest, Unavailable
 from common.ids import first_ulid_at, new_ulid
+from common.turns import waiting_outside
 from organizations import keys
 from organizations.models import IdempotencyKey, Organization, patient_digest
 
@@ -74,19 +78,56 @@ def answer_once(
     What `work` raises undoes everything, and the key can be used again. Raises Conflict where the key was used for
     another request, and Unavailable where another request with it takes too long.
     """
-    with transaction.atomic(durable=True):
+    with _alone(f"{organization.pk} {key}"), transaction.atomic(durable=True):
         row_id = _claim(organization, keys.digest(key))
         if row_id is not None:
             answer = work()
             _keep(row_id, organization, request, answer)
             return answer, False
-        stored = IdempotencyKey.objects.get(organization=organization, key_digest=keys.digest(key)).answer
+        stored = _stored(organization, keys.digest(key))
     kept = json.loads(stored or "{}")
     if kept["request"] != request:
         raise Conflict(
             f"This {HEADER} was used for another request. Use a new one for each thing you do.", param=HEADER
         )
     return Answer(status=kept["status"], body=kept["body"]), True
+
+
+def _stored(organization: Organization, key_digest: str) -> str | None:
+    try:
+        kept: str | None = IdempotencyKey.objects.get(organization=organization, key_digest=key_digest).answer
+    except InvalidToken as error:
+        raise Conflict(
+            f"The answer to this {HEADER} can no longer be read. It was done; look at what there is.", param=HEADER
+        ) from error
+    return kept
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Wait here, while another request of this process has the same key: without a turn, and without a connection
+    to the database, which others need. Requests of other processes wait at the unique constraint."""
+    with _changed:
+        if name in _in_work:
+            with waiting_outside():
+                is_free = _changed.wait_for(lambda: name not in _in_work, timeout=WAIT_SECONDS)
+            if not is_free:
+                raise _not_done_yet()
+        _in_work.add(name)
+    try:
+        yield
+    finally:
+        with _changed:
+            _in_work.discard(name)
+            _changed.notify_all()
+
+
+_in_work: set[str] = set()
+_changed = threading.Condition()
+
+
+def _not_done_yet() -> Unavailable:
+    return Unavailable(f"Another request with this {HEADER} is not done yet. Try again in a moment.")
 
 
 def purge(now: datetime) -> int:
@@ -113,7 +154,7 @@ def _claim(organization: Organization, key_digest: str) -> str | None:
             found = cursor.fetchone()
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
-            raise Unavailable(f"Another request with this {HEADER} is not done yet. Try again in a moment.") from error
+            raise _not_done_yet() from error
         raise
     return found[0] if found else None
 

@@ -10,7 +10,7 @@ from django.db.models import CASCADE, SET_NULL, ForeignObjectRel, Model, QuerySe
 from common.errors import NotFound
 from organizations.models import IdempotencyKey, Organization
 from patients.models import Connection, Patient
-from patients.revocations import revocation_of, revoke_later
+from patients.revocations import revocation_of, revoke_later, with_sealed_tokens
 
 logger = logging.getLogger("medblocks.patients")
 
@@ -77,7 +77,7 @@ def _lock(rows: QuerySet[Any]) -> None:
 
 def _take_access_back(organization: Organization, patient_id: str, now: datetime) -> None:
     # Locked, so that what is read is what is erased a moment later.
-    held = Connection.objects.select_for_update().filter(patient_id=patient_id)
+    held = with_sealed_tokens(Connection.objects.select_for_update().filter(patient_id=patient_id))
     with_tokens = held.exclude(access_token=None, refresh_token=None)
     revoke_later([revocation_of(each, organization_id=organization.pk, now=now) for each in with_tokens])
 

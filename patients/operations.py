@@ -10,7 +10,7 @@ from common.errors import Conflict, NotFound
 from organizations.models import Organization
 from patients.holding import PatientErased, holding
 from patients.models import Connection, ConnectionStatus, Patient
-from patients.revocations import revocation_of, revoke_later
+from patients.revocations import revocation_of, revoke_later, with_sealed_tokens
 from sources.models import ClientRegistration, Source
 from sources.token_endpoint import Tokens
 
@@ -85,7 +85,9 @@ def connect(
     }
     # One after the other: two sign-ins at the same source that end at the same instant, and a disconnection.
     with holding(patient.pk):
-        connection, _ = Connection.objects.exclude(status=ConnectionStatus.FAILED).update_or_create(
+        # The old tokens are not read: signing in again is how to go on where their key was lost.
+        known = Connection.objects.exclude(status=ConnectionStatus.FAILED).defer("access_token", "refresh_token")
+        connection, _ = known.update_or_create(
             patient=patient, source=source, fhir_patient_id=tokens.patient, defaults=access
         )
     return connection
@@ -113,7 +115,8 @@ def disconnect(*, patient: Patient, connection_id: str, now: datetime) -> None:
     """
     try:
         with holding(patient.pk):
-            connection = Connection.objects.select_for_update().filter(patient=patient, pk=connection_id).first()
+            named = Connection.objects.select_for_update().filter(patient=patient, pk=connection_id)
+            connection = with_sealed_tokens(named).first()
             if connection is None or connection.status == ConnectionStatus.FAILED:
                 raise NotFound("This patient has no connection with this id that could be disconnected.")
             if connection.can_be_disconnected:

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.types import JSONDict
 
+from common.encryption import InvalidToken, Sealed, sealed
 from patients.models import Connection, Revocation
 from sources.discovery import configuration_of
 from sources.models import ClientRegistration, Source
@@ -26,18 +28,31 @@ LONGEST_WAIT = timedelta(hours=6)
 # So long after its time, an attempt is believed to have died with its worker.
 OVERDUE = timedelta(minutes=15)
 AT_ONCE = 1000
+SECRETS = ("refresh_token", "access_token", "registration__client_secret", "registration__private_key")
+
+
+def with_sealed_tokens(connections: QuerySet[Connection]) -> QuerySet[Connection]:
+    """Connections for `revocation_of`: their tokens are carried over unread, so that ending access needs no key."""
+    return connections.defer("access_token", "refresh_token").annotate(
+        sealed_access=sealed("access_token"), sealed_refresh=sealed("refresh_token")
+    )
 
 
 def revocation_of(connection: Connection, *, organization_id: str, now: datetime) -> Revocation:
-    """What takes a connection's tokens back; not saved yet."""
+    """What takes back the tokens of a connection that was read `with_sealed_tokens`; not saved yet."""
     return Revocation(
         organization_id=organization_id,
         source_id=connection.source_id,
         registration_id=connection.registration_id,
-        refresh_token=connection.refresh_token,
-        access_token=connection.access_token,
+        refresh_token=_carried(connection, "sealed_refresh"),
+        access_token=_carried(connection, "sealed_access"),
         next_attempt_at=now,
     )
+
+
+def _carried(connection: Connection, name: str) -> Sealed | None:
+    ciphertext: str | None = getattr(connection, name)
+    return None if ciphertext is None else Sealed(ciphertext)
 
 
 def revoke_tokens_later(
@@ -73,11 +88,15 @@ def revoke(revocation_id: str, now: datetime) -> None:
     be called inside a transaction.
     """
     waiting = Revocation.objects.select_related("source", "registration", "organization")
-    revocation = waiting.filter(pk=revocation_id, given_up_at=None).first()
+    # Secrets are read when they are needed: see what happens where their key was lost.
+    lazily = waiting.defer(*SECRETS)
+    revocation = lazily.filter(pk=revocation_id, given_up_at=None).first()
     if revocation is None:
         return
     try:
         _revoke_at_portal(revocation, now)
+    except InvalidToken:
+        _give_up(revocation, NotRevoked("The key that these tokens were encrypted with is lost."), now)
     except PortalError as error:
         _not_yet(revocation, error, now)
     else:

@@ -136,6 +136,9 @@ class PatientFlow(models.Model):
             models.Index(
                 fields=["patient", "-created_at", "-id"], condition=_NOT_COMPLETE, name="flows_flow_newest_others"
             ),
+            models.Index(
+                fields=["patient", "-created_at", "-id"], condition=Q(status="open"), name="flows_flow_newest_open"
+            ),
             models.Index(fields=["organization", "-id"], name="flows_flow_by_organization"),
             models.Index(fields=["source"], condition=Q(source__isnull=False), name="flows_flow_by_source"),
             models.Index(fields=["expires_at"], condition=Q(status="open"), name="flows_flow_open_by_expiry"),

@@ -1,9 +1,12 @@
 """Portals that speak SMART on FHIR."""
 
+from collections.abc import Sequence
+
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
 from common.outbound import Reach
+from common.statements import Statement
 from organizations.models import Environment, Organization
 from sources.models.directory import Directory
 from sources.models.registration import ClientRegistration
@@ -21,6 +24,11 @@ class SourceQuerySet(models.QuerySet["Source"]):
             Q(source=OuterRef("pk")) | Q(vendor=OuterRef("type"))
         )
         return self.visible_to(organization).filter(Exists(ready))
+
+    def offered_of(self, ids: Sequence[str], organization: Organization) -> "list[Source]":
+        """Those of these sources that are offered to the workspace, as `offered_to` says it. One query."""
+        environment, owner = organization.environment, organization.pk
+        return [source for (source,) in _OFFERED.rows(list(ids), environment, owner, environment, owner)]
 
 
 class Source(models.Model):
@@ -77,3 +85,14 @@ class Source(models.Model):
     def reach(self) -> Reach:
         """Where our requests for this source may go: only a sandbox source may be on this machine."""
         return Reach.LOCAL if self.environment == Environment.SANDBOX else Reach.PUBLIC
+
+
+# Every flow that names its sources begins with it.
+_OFFERED = Statement(
+    "SELECT {columns} FROM {source} WHERE source.id = ANY(%s) AND source.retired_at IS NULL AND source.environment = %s"
+    " AND (source.organization_id IS NULL OR source.organization_id = %s) AND EXISTS ("
+    "SELECT FROM sources_clientregistration ready WHERE ready.environment = %s AND ready.is_ready"
+    " AND (ready.organization_id IS NULL OR ready.organization_id = %s)"
+    " AND (ready.source_id = source.id OR ready.vendor = source.type))",
+    source=(Source, None),
+)

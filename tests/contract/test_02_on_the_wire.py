@@ -2,8 +2,10 @@
 
 import json
 import socket
+from contextlib import ExitStack
 
 import pytest
+from django.db import connection
 
 from organizations.models import Organization
 from organizations.operations import create_api_key, create_organization
@@ -147,10 +149,11 @@ def test_broken_chunks_are_400(wire, key, rest):
     assert not Patient.objects.exists()
 
 
-def test_a_body_that_ends_early_makes_nothing(wire, key):
+@pytest.mark.parametrize("body", [b'{"patient_id": "p"', b'{"patient_id": "p"}', b""])
+def test_a_body_that_ends_early_makes_nothing(wire, key, body):
     head = chunked_head(key).replace(b"Transfer-Encoding: chunked", b"Content-Length: 500")
     with wire.connect() as half:
-        half.sendall(head + b'{"patient_id": "p"')
+        half.sendall(head + body)
         half.shutdown(socket.SHUT_WR)
 
         assert problem(read_answer(half))[0] == 400
@@ -190,3 +193,23 @@ def test_queries_that_are_no_text_are_400_or_find_nothing(wire, key, query):
     status, _, body = wire.request(f"GET /patients?{query} HTTP/1.1", [bearer(key)])
 
     assert status == 400 or json.loads(body)["data"] == []
+
+
+def test_who_sends_slowly_holds_no_connection_to_the_database(wire, key):
+    """Else as many as the pool has connections would stop everybody else."""
+    head = chunked_head(key).replace(b"Transfer-Encoding: chunked", b"Content-Length: 1000")
+    wire.request("GET /patients HTTP/1.1", [bearer(key)])
+    before = sessions()
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(wire.connect()).sendall(head + b"{")
+        statuses = [wire.request("GET /patients HTTP/1.1", [bearer(key)])[0] for _ in range(5)]
+
+        assert statuses == [200] * 5
+        assert sessions() - before < 10
+
+
+def sessions() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return cursor.fetchone()[0]

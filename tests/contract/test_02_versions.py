@@ -7,7 +7,11 @@ from common.versions.change import Change, Version
 from organizations.models import ApiKey
 from tests.conftest import api_of
 
-FLOW = {"patient_id": "p-1", "return_url": "https://app.example/back", "metadata": {"resource_type": "patient", "name": "Pat"}}
+FLOW = {
+    "patient_id": "p-1",
+    "return_url": "https://app.example/back",
+    "metadata": {"resource_type": "patient", "name": "Pat"},
+}
 OLD, NEW = "2026-04-25", "2027-03-01"
 
 

@@ -16,7 +16,7 @@ CONNECTION_SHAPE = [
 NOT_FOUND = (404, "not_found", None)
 # fmt: off
 AWKWARD = [
-    "a/b", "/a", "a/", "a//b", "a b", " a", ".", "..", "../a", "./a", "a.json", "%2F", "a%2Fb", "%", "%zz", "100%25",
+    "a/b", "/a", "a/", "a//b", "a b", " a", "...", "../a", "./a", "a.json", "%2F", "a%2Fb", "%", "%zz", "100%25",
     "a?b#c", "a&b=c", "a+b", "a;b", "ü", "日本", "🙂", "👩‍👩‍👧", "x" * 200, "🙂" * 200, "p/flows/",
     "sessions", "records", "a/connections", "a/connections/", "connections/b", "@me",
     "~", '"', "\\", "<b>", "null", "-1",
@@ -139,6 +139,11 @@ def test_ids_that_end_like_another_address_are_refused_rather_than_never_found_a
 
     assert api.post("/patients", {"patient_id": f"p{ending}"}).problem == (400, "invalid_request", "patient_id")
     assert api.post("/patient-flows", body).problem == (400, "bad_request", "patient_id")
+
+
+@pytest.mark.parametrize("segment", [".", ".."])
+def test_ids_that_clients_resolve_before_they_ask_are_refused(api, segment):
+    assert api.post("/patients", {"patient_id": segment}).problem == (400, "invalid_request", "patient_id")
 
 
 @pytest.mark.parametrize("length", [1, 200])

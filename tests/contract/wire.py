@@ -71,7 +71,7 @@ def served(directory) -> Iterator[Wire]:
     database = connection.settings_dict["NAME"]
     (directory / "wired.py").write_text(APPLICATION.format(root=str(ROOT), database=database))
     command = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-               "--blocking-threads", "8", "--no-ws", "wired:application"]  # fmt: skip
+               "--blocking-threads", "64", "--no-ws", "wired:application"]  # fmt: skip
     environment = os.environ | {"TEST_VAR_DIR": os.environ["VAR_DIR"], "PYTHONPATH": str(directory)}
     with (directory / "wired.log").open("wb") as log:
         process = subprocess.Popen(

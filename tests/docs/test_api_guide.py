@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
+from tests.serving import serving
 from tests.sources.catalogue import facility
 
 GUIDE = Path(__file__).parent.parent.parent / "docs" / "api.md"
@@ -88,10 +89,15 @@ def assert_like_response(real: str, printed: str) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_command_of_the_guide_gets_the_answer_it_prints(live_server):
+def test_every_command_of_the_guide_gets_the_answer_it_prints():
+    with serving() as address:
+        follow_the_guide(address)
+
+
+def follow_the_guide(address: str) -> None:
     facility("Riverside Clinic", city="Denver", postal_code="80202", country="US")
     facility("Riverbank Practice", city="Denver", postal_code="80202", country="US")
-    reader = Reader(live_server.url)
+    reader = Reader(address)
     compared, output = 0, ""
 
     for kind, text in BLOCK.findall(GUIDE.read_text()):

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from flows.models import Authorization, AuthorizationEvent, PatientFlow, SourceRequest
+from organizations.models import IdempotencyKey
 from patients.models import Connection, ConnectionStatus, Patient, Revocation
 from tests.api_client import Api
 from tests.journey.patient import PatientBrowser
@@ -271,3 +272,17 @@ def test_creating_the_same_patient_twice_at_once_makes_one(api):
 
     assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
     assert Patient.objects.count() == 1
+
+
+def test_an_answer_about_a_patient_is_not_kept_beyond_the_erasure_that_came_meanwhile(api):
+    for round_ in range(ROUNDS):
+        made = api.post("/patient-flows", NEW_FLOW | {"patient_id": f"p-{round_}"}).json
+        path, key = f"/patient-flows/{made['id']}/expire", f"key-{round_}"
+
+        at_once(
+            lambda path=path, key=key: api_again(api).post(path, {}, Idempotency_Key=key),
+            lambda round_=round_: api_again(api).delete(f"/patients/p-{round_}"),
+        )
+
+        assert api.post(path, {}, Idempotency_Key=key).status == 404
+    assert not IdempotencyKey.objects.exists()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from cryptography.fernet import Fernet
 from django.core.management import call_command
 from django.db import connection as database
 from django.db import transaction
@@ -18,7 +19,14 @@ from flows.sign_in import redirect_uri
 from organizations.models import Organization
 from patients.models import Connection, Patient, Revocation
 from patients.operations import disconnect
-from patients.revocations import LONGEST_WAIT, OVERDUE, WAITS, enqueue_overdue, revocation_of, revoke, revoke_later
+from patients.revocations import (
+    LONGEST_WAIT,
+    OVERDUE,
+    WAITS,
+    enqueue_overdue,
+    revoke,
+    revoke_later,
+)
 from sandbox.operations import prepare_sandbox
 from sources import revocation_endpoint
 from sources.keys import public_jwk
@@ -234,14 +242,14 @@ def waiting_at(endpoint: Endpoint, organization: Organization) -> Revocation:
         environment="sandbox",
         client=NewClient(client_id="medblocks"),
     )
-    connection = Connection(
-        patient=Patient(organization=organization),
+    waiting = Revocation(
+        organization=organization,
         source=source,
         registration=ClientRegistration.objects.get(),
         refresh_token="refresh-token-1",
         access_token="access-token-1",
+        next_attempt_at=timezone.now(),
     )
-    waiting = revocation_of(connection, organization_id=organization.pk, now=timezone.now())
     revoke_later([waiting])
     return waiting
 
@@ -512,3 +520,31 @@ def test_a_revocation_says_nothing_of_the_patient(api, connection):
     }  # fmt: skip
     assert Source.objects.filter(revocations__isnull=False).count() == 1
     assert [list(job.args) for job in queued()] == [["revocation_id"]]
+
+
+@pytest.fixture
+def lost_key(connection, settings):
+    """The key that the tokens were encrypted with is not there any more."""
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    return connection
+
+
+@pytest.mark.parametrize("path", ["/patients/p-1", "connection"])
+def test_access_can_be_ended_where_the_key_of_the_tokens_was_lost(api, lost_key, caplog, path):
+    where = path_of(lost_key) if path == "connection" else path
+
+    assert api.delete(where).status == 200
+    assert run_jobs() == 1
+
+    given_up = Revocation.objects.defer("refresh_token", "access_token").get()
+    assert given_up.given_up_at is not None
+    assert given_up.last_error == "The key that these tokens were encrypted with is lost."
+    assert [record.levelname for record in caplog.records if "given up" in record.getMessage()] == ["ERROR"]
+    assert queued() == []
+
+
+def test_signing_in_again_is_how_to_go_on_where_the_key_was_lost(api, browser, portal, riverside, lost_key):
+    renewed = connect_at(api, browser, portal, riverside)
+
+    assert renewed.pk == lost_key.pk
+    assert is_good(portal, Connection.objects.get().refresh_token)
