@@ -21,6 +21,7 @@ from patients.admin_log import CHANGE, log
 from patients.failures import STAFF_WORDS
 from patients.models import Connection, ConnectionStatus, Patient
 from patients.operations import disconnect
+from patients.renewal_admin import RenewalsInline
 from sources.base_urls import is_source_id
 
 MAX_FOUND = 100
@@ -70,6 +71,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     ]
     sortable_by: ClassVar[list[str]] = ["created"]
     change_form_outer_after_template = "admin/patients/connection/end.html"
+    inlines: ClassVar[list[Any]] = [RenewalsInline]
     search_help_text = "conn_… or a flow's id, a source's id, the beginning of a patient id or email"
     fieldsets: ClassVar[list[Any]] = [
         (None, {"fields": ["public_id", ("state", "failure"), ("patient", "source"), "flow_page"]}),
@@ -79,6 +81,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
                 "fields": [
                     ("access", "refresh"),
                     ("access_expires", "consent_expires"),
+                    ("next_renewal", "lasts"),
                     ("connected", "failed"),
                     ("fhir_patient_id", "scopes_granted"),
                     ("created", "updated"),
@@ -90,6 +93,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     updated = when("updated_at", "Updated")
     access_expires = when("access_expires_at", "Access until")
     consent_expires = when("consent_expires_at", "Consent until")
+    next_renewal = when("refresh_due_at", "Renewed at the latest")
     connected = when("connected_at", "Patient last signed in")
     failed = when("failure_at", "Failed")
 
@@ -127,6 +131,14 @@ class ConnectionAdmin(ReadOnlyAdmin):
     @admin.display(description="Has refresh token", boolean=True)
     def refresh(self, connection: Model) -> bool:
         return bool(getattr(connection, "has_refresh_token", False))
+
+    @admin.display(description="How long it lasts")
+    def lasts(self, connection: Connection) -> str:
+        if connection.status != ConnectionStatus.ACTIVE:
+            return "–"
+        if self.refresh(connection):
+            return "It is renewed until the patient or the portal ends it."
+        return "One time only: the portal gave no refresh token, so it ends with the access token."
 
     @admin.display(description="Scopes granted")
     def scopes_granted(self, connection: Connection) -> str:

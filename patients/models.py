@@ -97,8 +97,17 @@ class Connection(models.Model):
     scopes = ArrayField(models.TextField(), default=list, blank=True, help_text="As granted.")
     access_token = EncryptedTextField(null=True, blank=True, editable=False)
     refresh_token = EncryptedTextField(null=True, blank=True, editable=False)
+    access_obtained_at = models.DateTimeField(null=True, blank=True, editable=False)
     access_expires_at = models.DateTimeField(null=True, blank=True)
     consent_expires_at = models.DateTimeField(null=True, blank=True)
+    token_version = models.PositiveIntegerField(default=0, editable=False, help_text="Raised with every new token.")
+    spending_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Set: the refresh token of this version is being spent."
+    )
+    refresh_failures = models.PositiveSmallIntegerField(default=0, editable=False, help_text="In a row.")
+    refresh_due_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When to renew access even if nobody needs it."
+    )
     fhir_patient_id = models.CharField(max_length=256, null=True, blank=True)
     connected_at = models.DateTimeField(null=True, blank=True, help_text="When the patient last signed in.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -126,6 +135,11 @@ class Connection(models.Model):
         indexes = [
             models.Index(fields=["patient", "-created_at", "-id"], name="patients_connection_newest"),
             models.Index(fields=["flow_id"], name="patients_connection_by_flow"),
+            models.Index(
+                fields=["refresh_due_at"],
+                condition=Q(status="active", refresh_due_at__isnull=False),
+                name="patients_connection_by_refresh",
+            ),
             # Staff look for what went wrong; most rows did not.
             models.Index(fields=["status", "-id"], condition=~Q(status="active"), name="patients_connection_by_status"),
             models.Index(
@@ -146,6 +160,32 @@ class Connection(models.Model):
     def can_be_disconnected(self) -> bool:
         """Whether there is or was access: an attempt that failed never had any."""
         return self.status not in (ConnectionStatus.FAILED, ConnectionStatus.DISCONNECTED)
+
+
+class RenewalOutcome(models.TextChoices):
+    RENEWED = "renewed", "renewed"
+    REJECTED = "rejected", "rejected: the portal ended the access"
+    REFUSED = "refused", "refused: the portal did not accept the request"
+    UNREACHABLE = "unreachable", "the portal did not answer"
+    INTERRUPTED = "interrupted", "interrupted: nobody knows whether the portal answered"
+    ENDED = "ended", "ended: there was nothing to renew it with"
+
+
+class Renewal(models.Model):
+    """One line of the trail of a connection's access, for staff. Append-only."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="renewals")
+    outcome = models.CharField(max_length=20, choices=RenewalOutcome)
+    portal_code = models.CharField(max_length=100, blank=True, help_text="The portal's own code.")
+    portal_description = models.CharField(max_length=500, blank=True, help_text="The portal's own words.")
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["at"], name="patients_renewal_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.outcome}"
 
 
 class Revocation(models.Model):

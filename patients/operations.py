@@ -4,10 +4,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from common.errors import Conflict, NotFound
 from organizations.models import Organization
+from patients import renewal
 from patients.holding import PatientErased, holding
 from patients.models import Connection, ConnectionStatus, Patient
 from patients.revocations import revocation_of, revoke_later, with_sealed_tokens
@@ -78,17 +80,26 @@ def connect(
         "scopes": tokens.scopes,
         "access_token": tokens.access,
         "refresh_token": tokens.refresh,
+        "access_obtained_at": now,
         "access_expires_at": tokens.expires_at,
         "consent_expires_at": tokens.consent_expires_at,
         "connected_at": now,
         "registration": registration,
+        "token_version": F("token_version") + 1,
+        "spending_since": None,
+        "refresh_failures": 0,
+        "refresh_due_at": renewal.due_after(now) if tokens.refresh else tokens.expires_at,
     }
     # One after the other: two sign-ins at the same source that end at the same instant, and a disconnection.
     with holding(patient.pk):
         # The old tokens are not read: signing in again is how to go on where their key was lost.
         known = Connection.objects.exclude(status=ConnectionStatus.FAILED).defer("access_token", "refresh_token")
         connection, _ = known.update_or_create(
-            patient=patient, source=source, fhir_patient_id=tokens.patient, defaults=access
+            patient=patient,
+            source=source,
+            fhir_patient_id=tokens.patient,
+            defaults=access,
+            create_defaults=access | {"token_version": 1},
         )
     return connection
 
@@ -129,10 +140,7 @@ def disconnect(*, patient: Patient, connection_id: str, now: datetime) -> None:
 def _clear(connection: Connection, now: datetime) -> None:
     Connection.objects.filter(pk=connection.pk).update(
         status=ConnectionStatus.DISCONNECTED,
-        access_token=None,
-        refresh_token=None,
-        access_expires_at=None,
-        consent_expires_at=None,
+        **renewal.NO_ACCESS,
         failure_code=None,
         failure_at=None,
         updated_at=now,

@@ -16,7 +16,7 @@ from sources.discovery import configuration_of
 from sources.models import ClientRegistration, Source
 from sources.portal_errors import PortalError
 from sources.revocation_endpoint import NotRevoked, revoke_token
-from sources.token_endpoint import Tokens
+from sources.token_endpoint import Access
 
 logger = logging.getLogger("medblocks.revocation")
 
@@ -56,7 +56,7 @@ def _carried(connection: Connection, name: str) -> Sealed | None:
 
 
 def revoke_tokens_later(
-    tokens: Tokens, *, organization_id: str, source: Source, registration: ClientRegistration | None, now: datetime
+    tokens: Access, *, organization_id: str, source: Source, registration: ClientRegistration | None, now: datetime
 ) -> None:
     """Take back what a portal gave when there was nobody left to give it to."""
     revocation = Revocation(

@@ -7,7 +7,8 @@ job along. The jobs here name nobody.
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from patients import revocations
+from patients import keeping, revocations
+from patients.tokens import renew_idle
 
 
 @app.task
@@ -21,3 +22,18 @@ def revoke(revocation_id: str) -> None:
 def revoke_overdue(timestamp: int) -> None:
     """Every five minutes: take up the revocations that a dying worker left behind."""
     revocations.enqueue_overdue(timezone.now())
+
+
+@app.task
+def renew(connection_id: str) -> None:
+    """Renew the access of one connection that nobody used lately."""
+    renew_idle(connection_id, timezone.now())
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(queueing_lock="patients.keep_access_alive", pass_context=False)
+def keep_access_alive(timestamp: int) -> None:
+    """Every five minutes: have the access renewed that is due, a bounded number at a time; forget old trails."""
+    now = timezone.now()
+    keeping.enqueue_due(now)
+    keeping.forget_old_trails(now)

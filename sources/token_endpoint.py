@@ -44,15 +44,21 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Tokens:
-    """A token answer, checked. `scopes` are those granted, whatever was asked for."""
+class Access:
+    """What a token answer grants, checked. `scopes` are those granted, whatever was asked for."""
 
     access: str = field(repr=False)
     refresh: str | None = field(repr=False)
     expires_at: datetime | None
     scopes: list[str]
-    patient: str
     consent_expires_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Tokens(Access):
+    """The answer to a code: also whose record it opens."""
+
+    patient: str
 
 
 def exchange_code(
@@ -125,10 +131,18 @@ def client_assertion(client: Client, token_endpoint: str) -> str:
 
 
 def parse_answer(status: int, body: bytes, asked_scopes: list[str], now: datetime) -> Tokens:
-    """The tokens in an answer of the token endpoint. Raises as `exchange_code` does.
+    """The tokens in the answer to a code. Raises as `exchange_code` does."""
+    answer = _checked(status, body)
+    return Tokens(**vars(_access(answer, asked_scopes, now)), patient=_patient(answer.get("patient")))
 
-    Servers err with 401 and 403 where RFC 6749 says 400, and some with 200: the `error` decides.
-    """
+
+def parse_refreshed(status: int, body: bytes, known_scopes: list[str], now: datetime) -> Access:
+    """The tokens in the answer to a refresh token. Raises ExchangeRefused, InvalidTokenResponse, PortalUnreachable."""
+    return _access(_checked(status, body), known_scopes, now)
+
+
+def _checked(status: int, body: bytes) -> dict[str, Any]:
+    """Servers err with 401 and 403 where RFC 6749 says 400, and some with 200: the `error` decides."""
     answer = _json_object(body)
     if not 200 <= status < 300 or "error" in (answer or {}):
         _refuse(status, answer or {})
@@ -137,13 +151,16 @@ def parse_answer(status: int, body: bytes, asked_scopes: list[str], now: datetim
     kind = answer.get("token_type", "bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise InvalidTokenResponse("The token type is not Bearer.")
-    return Tokens(
+    return answer
+
+
+def _access(answer: dict[str, Any], asked_scopes: list[str], now: datetime) -> Access:
+    return Access(
         access=_token(answer, "access_token") or _missing("access_token"),
         refresh=_token(answer, "refresh_token"),
         expires_at=_expiry(answer.get("expires_in"), now),
         scopes=_scopes(answer.get("scope"), asked_scopes),
         consent_expires_at=_instant(answer.get("access_grant_expiration")),
-        patient=_patient(answer.get("patient")),
     )
 
 

@@ -197,6 +197,7 @@ def test_no_other_module_makes_requests():
         "common.outbound.session",
         "sources.revocation_endpoint",
         "sources.token_endpoint",
+        "sources.token_refresh",
         "medblocks_connect.supervisor",
         "medblocks_connect.demo",
     }
