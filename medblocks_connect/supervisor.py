@@ -17,7 +17,7 @@ import requests
 START_SECONDS = 60
 STOP_SECONDS = 15
 KILL_SECONDS = 2
-# Two compute at a time (common/turns.py), the others wait: for their turn, or for a portal.
+# A few compute at a time (common/turns.py), the others wait: for their turn, or for a portal.
 WEB_THREADS = "64"
 _APPLICATION = "medblocks_connect.wsgi:application"
 
