@@ -11,10 +11,12 @@ from patients.references import RESERVED_PREFIXES
 from patients.serializers import PatientReferenceField
 
 _CONTROL = r"\x00-\x1f\x7f-\x9f"
-_ONE_LINE = rf"^[^{_CONTROL}]*[^\s{_CONTROL}][^{_CONTROL}]*$"
+# What Python calls white space: `\s` is another set in each language that reads the document.
+_BLANK = r"\x09-\x0d\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_ONE_LINE = rf"^[^{_CONTROL}]*[^{_BLANK}{_CONTROL}][^{_CONTROL}]*$"
 _NOT_RESERVED = f"(?!{'|'.join(RESERVED_PREFIXES)})"
 _PRINTED = r"^[^\x00]*$"
-_NOT_BLANK = r"^[^\x00]*[^\s\x00][^\x00]*$"
+_NOT_BLANK = rf"^[^\x00]*[^{_BLANK}\x00][^\x00]*$"
 
 
 class TextLimits(OpenApiSerializerFieldExtension):
