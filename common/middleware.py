@@ -5,6 +5,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
@@ -112,9 +113,9 @@ class PolicyMiddleware:
         response = self.get_response(request)
         base = self.ADMIN if request.path.startswith("/admin/") else self.STRICT
         policy = base | getattr(response, "csp", {})
-        response["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
+        response["Content-Security-Policy"] = _joined(tuple(policy.items()), " ", "; ")
         permissions = self.PERMISSIONS | getattr(response, "permissions", {})
-        response["Permissions-Policy"] = ", ".join(f"{name}={who}" for name, who in permissions.items())
+        response["Permissions-Policy"] = _joined(tuple(permissions.items()), "=", ", ")
         if policy["frame-ancestors"] != "'none'":
             # X-Frame-Options cannot name who may frame; the policy above can, and wins where both are understood.
             response.xframe_options_exempt = True
@@ -122,6 +123,11 @@ class PolicyMiddleware:
         if not response.has_header("Cache-Control"):
             patch_cache_control(response, no_store=True)
         return response
+
+
+@lru_cache(maxsize=100)
+def _joined(pairs: tuple[tuple[str, str], ...], between: str, after: str) -> str:
+    return after.join(f"{name}{between}{value}" for name, value in pairs)
 
 
 def _well_formed(text: str) -> str | None:

@@ -9,8 +9,9 @@ from functools import cached_property, partial
 from typing import Any
 
 import psycopg
-from django.db import connection, models
+from django.db import connection, connections, models
 from django.db.models.base import ModelState
+from django.db.utils import DEFAULT_DB_ALIAS
 
 
 class Statement:
@@ -36,18 +37,18 @@ class Statement:
 
     def rows(self, *parameters: Any) -> Iterator[list[Any]]:
         """For each row its models in the order of the aliases; None for one that an outer join did not find."""
-        connection.ensure_connection()
-        make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-        prepared: Any = _PreparingCursor(connection.connection)
+        database = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up with each use
+        database.ensure_connection()
+        make = database.make_debug_cursor if database.queries_logged else database.make_cursor
+        prepared: Any = _PreparingCursor(database.connection)
         with make(prepared) as cursor:
             cursor.execute(self._text, parameters)
             found = cursor.fetchall()
-        alias = connection.alias
         for row in found:
             values = list(row)
             for place, convert in self._converters:
                 values[place] = convert(values[place])
-            yield list(self._made(values, alias))
+            yield list(self._made(values, database.alias))
 
     def _made(self, values: list[Any], database: str) -> Iterator[models.Model | None]:
         start = 0

@@ -7,11 +7,14 @@ It is what `POST /patient-flows` does most: one round trip, no transaction aroun
 
 from typing import Any
 
-from django.db import connection, models
+from django.db import connections, models
+from django.db.utils import DEFAULT_DB_ALIAS
 
 from common.statements import Statement
 from flows.models import PatientFlow
 from patients.models import Patient
+
+_Fields = list["models.Field[Any, Any]"]
 
 
 def insert_with_patient(flow: PatientFlow, patient: Patient) -> None:
@@ -21,29 +24,28 @@ def insert_with_patient(flow: PatientFlow, patient: Patient) -> None:
     stored. Two calls that name the same new patient at the same instant both get the
     one row, and one that meets a deletion makes the patient anew.
     """
-    [[stored]] = _INSERT.rows(*_values(patient), *_values(flow, but="patient_id"))
+    [[stored]] = _INSERT.rows(*_values(patient, _PATIENT_FIELDS), *_values(flow, _FLOW_FIELDS))
     flow.patient = stored
-    flow._state.adding, flow._state.db = False, connection.alias
+    flow._state.adding, flow._state.db = False, DEFAULT_DB_ALIAS
 
 
-def _columns(model: type[models.Model], *, but: str | None = None) -> list[str]:
-    return [str(field.column) for field in model._meta.concrete_fields if field.column != but]
+def _fields(model: type[models.Model], *, but: str | None = None) -> _Fields:
+    return [field for field in model._meta.concrete_fields if field.column != but]
 
 
-def _values(row: models.Model, *, but: str | None = None) -> list[Any]:
-    """What to write of the row, in the order of its columns."""
-    fields = [field for field in row._meta.concrete_fields if field.column != but]
-    return [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
+def _values(row: models.Model, fields: _Fields) -> list[Any]:
+    """What to write of the row."""
+    database = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up for each field
+    return [field.get_db_prep_save(field.pre_save(row, True), database) for field in fields]
 
 
-def _into(model: type[models.Model], *, but: str | None = None) -> tuple[str, str]:
-    columns = _columns(model, but=but)
-    return ", ".join(columns), ", ".join(["%s"] * len(columns))
+def _into(fields: _Fields) -> tuple[str, str]:
+    return ", ".join(str(field.column) for field in fields), ", ".join(["%s"] * len(fields))
 
 
 def _statement() -> Statement:
-    patient_columns, patient_values = _into(Patient)
-    flow_columns, flow_values = _into(PatientFlow, but="patient_id")
+    patient_columns, patient_values = _into(_PATIENT_FIELDS)
+    flow_columns, flow_values = _into(_FLOW_FIELDS)
     differs = " OR ".join(f"coalesce(excluded.{name}, known.{name}) IS DISTINCT FROM known.{name}" for name in _GIVEN)
     overwrite = ", ".join(f"{name} = coalesce(excluded.{name}, known.{name})" for name in _GIVEN)
     # A patient who is known is written even where nothing changes: only what is written is returned, and locked
@@ -60,4 +62,6 @@ def _statement() -> Statement:
 
 
 _GIVEN = ("email", "name")
+_PATIENT_FIELDS = _fields(Patient)
+_FLOW_FIELDS = _fields(PatientFlow, but="patient_id")
 _INSERT = _statement()

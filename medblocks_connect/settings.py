@@ -87,11 +87,11 @@ MIDDLEWARE = [
     "common.middleware.PolicyMiddleware",
     # Outside of what refuses requests by itself: every answer of the API has its headers.
     "organizations.rate_limits.RateLimitMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "common.page_middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "common.page_middleware.CsrfViewMiddleware",
+    "common.page_middleware.AuthenticationMiddleware",
+    "common.page_middleware.MessageMiddleware",
     "common.middleware.RefuseNulMiddleware",
 ]
 
