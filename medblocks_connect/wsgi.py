@@ -1,5 +1,6 @@
 """The WSGI application that granian serves."""
 
+import gc
 import io
 import os
 from collections.abc import Callable, Iterable
@@ -20,6 +21,8 @@ _READ_AHEAD = 2 * 1024 * 1024
 
 if settings.SEARCH_INDEX_WARM:
     warm()
+# What is loaded by now stays: the collector need not walk through it again and again, in the middle of a request.
+gc.freeze()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
