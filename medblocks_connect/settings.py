@@ -68,6 +68,7 @@ INSTALLED_APPS = [
     "organizations",
     "sources",
     "patients",
+    "records",
     "flows",
     "picker",
     "medblocks_connect",

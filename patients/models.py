@@ -110,6 +110,11 @@ class Connection(models.Model):
     )
     fhir_patient_id = models.CharField(max_length=256, null=True, blank=True)
     connected_at = models.DateTimeField(null=True, blank=True, help_text="When the patient last signed in.")
+    last_synced_at = models.DateTimeField(null=True, blank=True, help_text="When records were last brought here.")
+    records_count = models.PositiveIntegerField(default=0, help_text="Resources that this connection brought.")
+    pull_due_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When records are pulled again by themselves."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -139,6 +144,11 @@ class Connection(models.Model):
                 fields=["refresh_due_at"],
                 condition=Q(status="active", refresh_due_at__isnull=False),
                 name="patients_connection_by_refresh",
+            ),
+            models.Index(
+                fields=["pull_due_at"],
+                condition=Q(status="active", pull_due_at__isnull=False),
+                name="patients_connection_by_pull",
             ),
             # Staff look for what went wrong; most rows did not.
             models.Index(fields=["status", "-id"], condition=~Q(status="active"), name="patients_connection_by_status"),
