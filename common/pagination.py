@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.core import signing
 from django.db.models import Q, QuerySet
 from rest_framework import serializers
 
-from common.errors import InvalidRequest
+from common.cursors import Cursors
 from common.fields import StrictSerializer
 
 DEFAULT_LIMIT, MAX_LIMIT = 10, 100
@@ -15,6 +14,12 @@ DEFAULT_LIMIT, MAX_LIMIT = 10, 100
 
 class LimitField(serializers.IntegerField):
     """Plain digits: none of the other spellings of a number that Python knows."""
+
+    default_error_messages = {
+        "invalid": "This must be an integer.",
+        "min_value": "This must be at least {min_value}.",
+        "max_value": "This must be at most {max_value}.",
+    }
 
     def to_internal_value(self, data: Any) -> int:
         if not (isinstance(data, str) and data.isascii() and data.isdigit()):
@@ -25,16 +30,7 @@ class LimitField(serializers.IntegerField):
 class PageQuery(StrictSerializer):
     """The two parameters that every list takes."""
 
-    limit = LimitField(
-        min_value=1,
-        max_value=MAX_LIMIT,
-        default=DEFAULT_LIMIT,
-        error_messages={
-            "invalid": "This must be an integer.",
-            "min_value": "This must be at least 1.",
-            "max_value": f"This must be at most {MAX_LIMIT}.",
-        },
-    )
+    limit = LimitField(min_value=1, max_value=MAX_LIMIT, default=DEFAULT_LIMIT)
     starting_after = serializers.CharField(required=False, max_length=2000)
 
 
@@ -55,8 +51,9 @@ def page_of(
     """
     descending = order_by[0].startswith("-")
     columns = (order_by[0].lstrip("-"), order_by[1].lstrip("-"))
+    cursors = Cursors(list_name)
     if starting_after:
-        rows = rows.filter(_after(columns, _load(starting_after, list_name), "lt" if descending else "gt"))
+        rows = rows.filter(_after(columns, cursors.read(starting_after), "lt" if descending else "gt"))
     found = list(rows.order_by(*order_by)[: limit + 1])
     page, has_more = found[:limit], len(found) > limit
     last = [_plain(getattr(page[-1], column)) for column in columns] if has_more else None
@@ -64,7 +61,7 @@ def page_of(
         "resource_type": "list",
         "data": [render(row) for row in page],
         "has_more": has_more,
-        "next_cursor": _signer(list_name).sign_object(last) if last else None,
+        "next_cursor": cursors.make(last) if last else None,
     }
 
 
@@ -78,17 +75,3 @@ def _after(columns: tuple[str, str], position: list[Any], comparison: str) -> Q:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
-
-
-def _signer(list_name: str) -> signing.Signer:
-    return signing.Signer(salt=f"cursor:{list_name}")
-
-
-def _load(cursor: str, list_name: str) -> list[Any]:
-    try:
-        position: list[Any] = _signer(list_name).unsign_object(cursor)
-    except signing.BadSignature as error:
-        raise InvalidRequest(
-            "This is not a cursor of this list with these filters. Start again without it.", param="starting_after"
-        ) from error
-    return position

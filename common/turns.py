@@ -91,7 +91,12 @@ def waiting_outside() -> Iterator[None]:
 
     Else sixteen patients of a portal that hangs would have all the connections there are.
     """
-    if not connection.in_atomic_block:
-        connection.close()
+    let_go_of_database()
     with turns.lent():
         yield
+
+
+def let_go_of_database() -> None:
+    """Give this thread's connection back to the pool, unless a transaction needs it. The next query takes one again."""
+    if not connection.in_atomic_block:
+        connection.close()

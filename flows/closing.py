@@ -5,7 +5,8 @@ from datetime import datetime
 from django.db import transaction
 
 from common.errors import Conflict, NotFound
-from flows.models import FlowStatus, PatientFlow, PatientFlowQuerySet
+from flows.events import tell_of_ends
+from flows.models import Authorization, FlowStatus, PatientFlow, PatientFlowQuerySet
 from patients.holding import PatientErased, holding
 
 BATCH = 500
@@ -15,6 +16,15 @@ MAX_BATCHES = 100
 def complete_flow(flow: PatientFlow, now: datetime) -> None:
     """The patient goes back to the app. Nothing happens to a flow that is closed already, or whose time is over."""
     _close(PatientFlow.objects.filter(pk=flow.pk, expires_at__gt=now), FlowStatus.COMPLETE, now)
+
+
+def complete_direct_flow(authorization: Authorization, now: datetime) -> None:
+    """In direct mode a return from the portal, good or bad, is the end of the flow; elsewhere nothing happens.
+
+    It comes after what the sign-in led to has been written: the app is told of both.
+    """
+    if authorization.flow.is_direct and authorization.redeemed_at is not None:
+        complete_flow(authorization.flow, now)
 
 
 def expire_flow(flow: PatientFlow, now: datetime) -> None:
@@ -53,10 +63,13 @@ def expire_lapsed(now: datetime) -> int:
 def _close(flows: PatientFlowQuerySet, status: FlowStatus, now: datetime) -> list[str]:
     """Close those of `flows` that are open; the ids of the ones that became complete or expired by this call.
 
-    Every flow ends here, whoever ends it and however. What has to happen with its end belongs into this transaction.
+    Every flow ends here, whoever ends it and however. What has to happen with its end belongs into this transaction:
+    apps are told of each end once.
     """
     with transaction.atomic():
-        return flows.close(status, now)
+        closed = flows.close(status, now)
+        tell_of_ends(closed, now)
+    return closed
 
 
 def _status_of(flow: PatientFlow) -> str:

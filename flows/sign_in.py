@@ -14,13 +14,14 @@ from django.conf import settings
 from django.db import transaction
 
 from flows import links
-from flows.closing import complete_flow
+from flows.closing import complete_direct_flow
 from flows.models import STATE_LIFETIME, Authorization, EventKind, Outcome, PatientFlow
 from flows.trail import record
 from patients.holding import PatientErased, holding
 from patients.models import Connection
 from patients.operations import connect, note_failed_attempt
 from patients.revocations import revoke_tokens_later
+from records.operations import pull_after_sign_in
 from sources.discovery import configuration_of
 from sources.models import ClientRegistration, Facility, Source
 from sources.portal_errors import PortalError
@@ -250,8 +251,10 @@ def _keep(authorization: Authorization, tokens: Tokens, now: datetime) -> bool:
             now=now,
             registration=authorization.registration,
         )
+        pull_after_sign_in(connection, now)
         _attach(authorization, connection)
         record(authorization, EventKind.CONNECTED, now, code=Outcome.CONNECTED)
+        complete_direct_flow(authorization, now)
     return True
 
 
@@ -278,18 +281,14 @@ def fail(authorization: Authorization, error: PortalError, now: datetime) -> Non
             portal_code=error.portal_code,
             portal_description=error.description,
         )
+        complete_direct_flow(authorization, now)
 
 
 def _close(authorization: Authorization, outcome: str, now: datetime) -> bool:
-    """Write the outcome; False where the sign-in has one already. A patient may still come back to an abandoned one.
-
-    In direct mode a return from the portal, good or bad, completes the flow.
-    """
+    """Write the outcome; False where the sign-in has one already. A patient may still come back to an abandoned one."""
     unfinished = Authorization.objects.filter(pk=authorization.pk, outcome__in=[Outcome.PENDING, Outcome.ABANDONED])
     won = bool(unfinished.update(outcome=outcome, finished_at=now, verifier=""))
     authorization.refresh_from_db(fields=["outcome", "finished_at", "verifier"])
-    if won and authorization.flow.is_direct and authorization.redeemed_at is not None:
-        complete_flow(authorization.flow, now)
     return won
 
 

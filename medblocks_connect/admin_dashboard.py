@@ -1,4 +1,4 @@
-"""What staff see first: how the last day and week went. Three queries over a week, kept for a minute."""
+"""What staff see first: how the last day and week went. Four queries over a week, kept for a minute."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +14,8 @@ from django.utils import timezone
 from common.ids import first_ulid_at
 from flows.models import Authorization, FlowStatus, Outcome, PatientFlow
 from flows.sign_in_trail import FLOW_TONES, NOT_FAILED, outcome_tone
+from records.admin_words import STATUS_TONES
+from records.models import Pull, PullStatus
 from sources.models import Source
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
@@ -41,9 +43,12 @@ class Dashboard:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """The index page's context. Empty for staff who may not see flows."""
-    if all(request.user.has_perm(f"flows.view_{model}") for model in ("patientflow", "authorization")):
+    """The index page's context, with what this member of staff may see of flows and of pulls."""
+    may = request.user.has_perm
+    if may("flows.view_patientflow") and may("flows.view_authorization"):
         context["dashboard"] = cache.get_or_set("admin-dashboard", lambda: _dashboard(timezone.now()), KEPT_SECONDS)
+    if may("records.view_pull"):
+        context["pulls"] = cache.get_or_set("admin-dashboard-pulls", lambda: _pulls(timezone.now()), KEPT_SECONDS)
     return context
 
 
@@ -80,6 +85,23 @@ def _sign_ins(now: datetime) -> list[Row]:
     ]
 
 
+def _pulls(now: datetime) -> list[Row]:
+    counts = _counts(Pull.objects.annotate(group=F("status")), now)
+    address = reverse("admin:records_pull_changelist")
+    return [
+        _row(
+            str(status.label).capitalize(),
+            STATUS_TONES[status],
+            counts.get(status, (0, 0)),
+            now,
+            address,
+            {"status__exact": status.value},
+            began="requested_at",
+        )
+        for status in PullStatus
+    ]
+
+
 def _failures(now: datetime) -> list[Row]:
     failed = Authorization.objects.exclude(outcome__in=NOT_FAILED).annotate(group=F("source_id"))
     counts = _counts(failed, now, SHOWN_SOURCES)
@@ -102,16 +124,24 @@ def _counts(rows: QuerySet[Any], now: datetime, at_most: int = 50) -> dict[str, 
     return {row["group"]: (row["day"], row["week"]) for row in counted}
 
 
-def _row(label: str, tone: str, counts: tuple[int, int], now: datetime, address: str, filters: dict[str, str]) -> Row:
+def _row(
+    label: str,
+    tone: str,
+    counts: tuple[int, int],
+    now: datetime,
+    address: str,
+    filters: dict[str, str],
+    began: str = "created_at",
+) -> Row:
     return Row(
         label=label,
         tone=tone,
         day=counts[0],
         week=counts[1],
-        day_url=f"{address}?{urlencode(filters | _since(now - DAY))}",
-        week_url=f"{address}?{urlencode(filters | _since(now - WEEK))}",
+        day_url=f"{address}?{urlencode(filters | _since(began, now - DAY))}",
+        week_url=f"{address}?{urlencode(filters | _since(began, now - WEEK))}",
     )
 
 
-def _since(moment: datetime) -> dict[str, str]:
-    return {"created_at_from_0": f"{moment:%Y-%m-%d}", "created_at_from_1": f"{moment:%H:%M:%S}"}
+def _since(began: str, moment: datetime) -> dict[str, str]:
+    return {f"{began}_from_0": f"{moment:%Y-%m-%d}", f"{began}_from_1": f"{moment:%H:%M:%S}"}

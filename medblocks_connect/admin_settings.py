@@ -38,6 +38,7 @@ NAVIGATION = [
         "items": [
             _item("Patients", "person", "patients", "patient"),
             _item("Connections", "link", "patients", "connection"),
+            _item("Pulls of records", "download", "records", "pull"),
             _item("Revocations", "link_off", "patients", "revocation"),
             _item("Flows", "route", "flows", "patientflow"),
             _item("Sign-ins", "login", "flows", "authorization"),

@@ -60,7 +60,7 @@ def _worker() -> str | None:
         is_alive = False
     if is_alive:
         return None
-    return "No worker is running: start manage.py procrastinate worker."
+    return "No worker is running: start manage.py worker."
 
 
 def _search_index() -> str | None:

@@ -67,6 +67,7 @@ INSTALLED_APPS = [
     "common",
     "organizations",
     "sources",
+    "webhooks",
     "patients",
     "records",
     "flows",

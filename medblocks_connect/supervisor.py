@@ -94,7 +94,7 @@ def web_command(port: int) -> list[str]:
 
 
 def worker_command() -> list[str]:
-    return [sys.executable, "manage.py", "procrastinate", "worker"]
+    return [sys.executable, "manage.py", "worker"]
 
 
 def wait_until_healthy(base_url: str, processes: list[Process]) -> None:

@@ -12,8 +12,9 @@ from sources.jwks import jwks
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home),
-    # A patient's flows come before the patients: an id may have slashes, so that their address matches both.
+    # A patient's flows and records come before the patients: an id may have slashes, so that both match.
     path("", include("flows.urls")),
+    path("", include("records.urls")),
     path("", include("patients.urls")),
     path("", include("sources.urls")),
     path("", include("picker.urls")),

@@ -70,7 +70,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
         ("created_at", PeriodFilter),
     ]
     sortable_by: ClassVar[list[str]] = ["created"]
-    change_form_outer_after_template = "admin/patients/connection/end.html"
+    change_form_outer_after_template = "admin/patients/connection/after.html"
     inlines: ClassVar[list[Any]] = [RenewalsInline]
     search_help_text = "conn_… or a flow's id, a source's id, the beginning of a patient id or email"
     fieldsets: ClassVar[list[Any]] = [
@@ -88,12 +88,15 @@ class ConnectionAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
+        ("Records", {"fields": [("synced", "records_count"), "next_pull"]}),
     ]
     created = when("created_at", "Created", ordering="pk")
     updated = when("updated_at", "Updated")
     access_expires = when("access_expires_at", "Access until")
     consent_expires = when("consent_expires_at", "Consent until")
     next_renewal = when("refresh_due_at", "Renewed at the latest")
+    synced = when("last_synced_at", "Last synced")
+    next_pull = when("pull_due_at", "Pulled again by itself")
     connected = when("connected_at", "Patient last signed in")
     failed = when("failure_at", "Failed")
 

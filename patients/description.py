@@ -47,8 +47,8 @@ CONNECTION = shape(
         "failure_at": timestamp("When it failed.", nullable=True),
         "created_at": timestamp("When it was made."),
         "updated_at": timestamp("When it last changed."),
-        "last_synced_at": timestamp("When records were last read.", nullable=True),
-        "records_count": integer("How many records were read.", minimum=0),
+        "last_synced_at": timestamp("When records last came through it.", nullable=True),
+        "records_count": integer("How many records came through it: resources, each counted once.", minimum=0),
     },
 )
 PATIENT = shape("Patient", "A person, under the id that you gave.", _PATIENT)
@@ -97,8 +97,8 @@ _connection_example = {
     "failure_at": None,
     "created_at": "2026-04-25T14:32:10.000Z",
     "updated_at": "2026-04-25T14:32:10.000Z",
-    "last_synced_at": None,
-    "records_count": 0,
+    "last_synced_at": "2026-04-25T14:33:05.000Z",
+    "records_count": 214,
 }
 _body_words = {
     "patient_id": f"{REFERENCE} Not beginning with one of the prefixes of our ids.",
@@ -111,6 +111,7 @@ _links = (
     Link("GetPatient", "getPatient", _own_id),
     Link("ReplacePatient", "replacePatient", _own_id),
     Link("DeletePatient", "deletePatient", _own_id),
+    Link("ListRecords", "listRecords", _own_id),
 )
 
 CREATE = Operation(
@@ -157,6 +158,7 @@ GET = Operation(
             "disconnectConnection",
             {"id": "$response.body#/id", "connection_id": "$response.body#/connections/0/id"},
         ),
+        Link("ListRecords", "listRecords", _own_id),
     ),
 )
 

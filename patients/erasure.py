@@ -9,6 +9,7 @@ from django.db.models import CASCADE, SET_NULL, ForeignObjectRel, Model, QuerySe
 
 from common.errors import NotFound
 from organizations.models import IdempotencyKey, Organization
+from patients.events import tell_of_erasure
 from patients.models import Connection, Patient
 from patients.revocations import revocation_of, revoke_later, with_sealed_tokens
 
@@ -16,8 +17,8 @@ logger = logging.getLogger("medblocks.patients")
 
 
 def erase_patient(*, organization: Organization, reference: str, now: datetime) -> None:
-    """Erase the workspace's patient of this reference, all or nothing: whatever hangs on the row, queued jobs
-    and the stored answers of idempotency keys.
+    """Erase the workspace's patient of this reference, all or nothing: whatever hangs on the row, queued jobs,
+    the stored answers of idempotency keys and the events. What is left is one that says that they were deleted.
 
     Their access is taken back at the portals in the background. Raises NotFound, also for the second of two
     erasures at once. The number of statements does not depend on how much there is to erase, and none of it is
@@ -35,6 +36,7 @@ def erase_patient(*, organization: Organization, reference: str, now: datetime) 
         IdempotencyKey.objects.forget_patient(organization, reference)
         erase(Patient.objects.filter(pk=patient_id))
         _erase_jobs(patient_id)
+        tell_of_erasure(organization, patient_id=patient_id, reference=reference, now=now)
     logger.info("patient erased")
 
 

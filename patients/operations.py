@@ -10,11 +10,13 @@ from django.utils import timezone
 from common.errors import Conflict, NotFound
 from organizations.models import Organization
 from patients import renewal
+from patients.events import tell_of_connection
 from patients.holding import PatientErased, holding
 from patients.models import Connection, ConnectionStatus, Patient
 from patients.revocations import revocation_of, revoke_later, with_sealed_tokens
 from sources.models import ClientRegistration, Source
 from sources.token_endpoint import Tokens
+from webhooks.events import EventType
 
 
 def create_patient(
@@ -70,7 +72,8 @@ def connect(
 ) -> Connection:
     """Store access to a chart at a source: renews the connection there is to the same chart, else makes one.
 
-    `registration` is who we were when the portal gave the tokens. Raises PatientErased.
+    Either way the app is told that there is access. `registration` is who we were when the portal gave the tokens.
+    Raises PatientErased.
     """
     access = {
         "flow_id": flow_id,
@@ -101,6 +104,7 @@ def connect(
             defaults=access,
             create_defaults=access | {"token_version": 1},
         )
+        tell_of_connection(connection.pk, EventType.CONNECTION_CREATED, now)
     return connection
 
 
@@ -133,6 +137,7 @@ def disconnect(*, patient: Patient, connection_id: str, now: datetime) -> None:
             if connection.can_be_disconnected:
                 revoke_later([revocation_of(connection, organization_id=patient.organization_id, now=now)])
                 _clear(connection, now)
+                tell_of_connection(connection.pk, EventType.CONNECTION_DISCONNECTED, now)
     except PatientErased as erased:
         raise NotFound("There is no patient with this id.") from erased
 

@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from patients.events import tell_of_connection
 from patients.models import Connection, ConnectionStatus, FailureCode, Renewal, RenewalOutcome
 from sources.portal_errors import PortalError
 from sources.token_endpoint import Access
+from webhooks.events import EventType
 
 # Portals forget refresh tokens that nobody uses; some within days.
 IDLE = timedelta(hours=20)
@@ -77,7 +79,7 @@ def store(connection: Connection, access: Access, now: datetime) -> bool:
 
 
 def end_rejected(connection: Connection, error: PortalError, now: datetime) -> None:
-    """The portal said that the refresh token is not good any more: the patient has to sign in again."""
+    """The portal says the refresh token is not good any more: the patient has to sign in again, and the app is told."""
     with transaction.atomic():
         ended = _being_spent(connection).update(
             status=ConnectionStatus.REFRESH_FAILED,
@@ -88,6 +90,7 @@ def end_rejected(connection: Connection, error: PortalError, now: datetime) -> N
         )
         if ended:
             note(connection, RenewalOutcome.REJECTED, now, error)
+            tell_of_connection(connection.pk, EventType.CONNECTION_TOKEN_REFRESH_FAILED, now)
 
 
 def end_expired(connection: Connection, now: datetime) -> None:

@@ -76,8 +76,8 @@ def connection_out(connection: Connection) -> dict[str, Any]:
         "failure_at": connection.failure_at and _timestamp(connection.failure_at),
         "created_at": _timestamp(connection.created_at),
         "updated_at": _timestamp(connection.updated_at),
-        "last_synced_at": None,
-        "records_count": 0,
+        "last_synced_at": connection.last_synced_at and _timestamp(connection.last_synced_at),
+        "records_count": connection.records_count,
     }
 
 

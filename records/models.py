@@ -37,6 +37,7 @@ class Pull(models.Model):
 
     id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="pulls")
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", help_text="The connection's.")
     kind = models.CharField(max_length=20, choices=PullKind)
     status = models.CharField(max_length=20, choices=PullStatus, default=PullStatus.WAITING)
     is_whole = models.BooleanField(default=True, help_text="Everything was asked for, not only what changed.")
@@ -65,7 +66,12 @@ class Pull(models.Model):
         indexes = [
             models.Index(fields=["connection", "-id"], name="records_pull_newest"),
             models.Index(fields=["wake_at"], condition=Q(wake_at__isnull=False), name="records_pull_by_wake"),
+            models.Index(
+                fields=["source", "wake_at"], condition=Q(status__in=OPEN), name="records_pull_open_at_source"
+            ),
             models.Index(fields=["status", "-id"], name="records_pull_by_status"),
+            # Staff look for the others among all that come on schedule.
+            models.Index(fields=["kind", "-id"], condition=~Q(kind="scheduled"), name="records_pull_by_kind"),
         ]
 
     def __str__(self) -> str:
@@ -99,6 +105,7 @@ class PullStep(models.Model):
     changed_since = models.DateTimeField(null=True, blank=True, help_text="Asked only for what changed after it.")
     status = models.CharField(max_length=20, choices=StepStatus, default=StepStatus.WAITING)
     next_url = models.TextField(blank=True)
+    mark = models.CharField(max_length=64, blank=True, help_text="Digest of an earlier page's address: see loops.")
     pages = models.PositiveIntegerField(default=0)
     failures = models.PositiveSmallIntegerField(default=0, help_text="In a row, of the page at hand.")
     retry_at = models.DateTimeField(null=True, blank=True)
@@ -122,11 +129,12 @@ class PullStep(models.Model):
 
 
 class Reference(models.Model):
-    """A resource that others refer to and that is still to be read, during a pull."""
+    """A resource that others refer to, for as long as a pull is open."""
 
     pull = models.ForeignKey(Pull, on_delete=models.CASCADE, related_name="references")
     resource_type = models.CharField(max_length=64)
     resource_id = models.CharField(max_length=MAX_ID_LENGTH)
+    is_read = models.BooleanField(default=False, help_text="Or found not to be had. Not to be read again.")
 
     class Meta:
         constraints = [
@@ -166,7 +174,7 @@ class Record(models.Model):
             models.Index(fields=["patient", "-id"], name="records_record_newest"),
             models.Index(fields=["patient", "resource_type", "-id"], name="records_record_by_type"),
             models.Index(fields=["patient", "-updated_at"], name="records_record_by_change"),
-            models.Index(fields=["connection"], name="records_record_by_connection"),
+            models.Index(fields=["connection", "resource_type"], name="records_record_by_connection"),
         ]
 
     def __str__(self) -> str:

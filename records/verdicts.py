@@ -23,6 +23,7 @@ class Verdict(TextChoices):
     ELSEWHERE = "elsewhere", "the next page is at another address than the portal's"
     TOO_MANY_PAGES = "too_many_pages", "there were more pages than we follow"
     UNUSABLE = "unusable", "some of it could not be kept"
+    BROKEN = "broken", "something broke on our side"
 
 
 # The portal has no such records, or the access never covered them: nothing is missing.

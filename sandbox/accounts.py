@@ -6,11 +6,12 @@ that every trip asks again and a developer can be somebody else each time.
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import User
 from django.core import signing
 from django.http import HttpRequest, HttpResponse, QueryDict
 
@@ -21,17 +22,35 @@ COOKIE_NAME = "sandbox_sign_in"
 SIGN_IN_LIFETIME = timedelta(minutes=15)
 
 
-def account_for(system: HealthSystem, user: PortalUser) -> AbstractBaseUser:
-    """The row that codes and tokens belong to. It has no usable password: nobody gets into the admin with it."""
-    model = get_user_model()
-    account, is_new = model.objects.get_or_create(
-        username=f"sandbox.{system.slug}.{user.username}",
-        defaults={"is_staff": False, "first_name": user.charts[0].given, "last_name": user.charts[0].family},
+def create_accounts(users: Iterable[PortalUser], systems: Iterable[HealthSystem]) -> None:
+    """Everybody's account at each system, where there is none yet."""
+    accounts = [_new_account(system, user) for system in systems for user in users]
+    User.objects.bulk_create(accounts, ignore_conflicts=True)
+
+
+def account_for(system: HealthSystem, user: PortalUser) -> User:
+    """The row that codes and tokens belong to."""
+    create_accounts([user], [system])
+    return User.objects.get(username=_username(system, user))
+
+
+def user_of(account: User) -> PortalUser | None:
+    """Whose account this is; None for somebody who has left the sandbox."""
+    return find_user(account.username.rpartition(".")[-1])
+
+
+def _new_account(system: HealthSystem, user: PortalUser) -> User:
+    """It has no usable password: nobody gets into the admin with it."""
+    return User(
+        username=_username(system, user),
+        password=make_password(None),
+        first_name=user.charts[0].given,
+        last_name=user.charts[0].family,
     )
-    if is_new:
-        account.set_unusable_password()
-        account.save(update_fields=["password"])
-    return account
+
+
+def _username(system: HealthSystem, user: PortalUser) -> str:
+    return f"sandbox.{system.slug}.{user.username}"
 
 
 def remember(response: HttpResponse, system: HealthSystem, user: PortalUser, parameters: QueryDict) -> None:

@@ -12,6 +12,7 @@ from oauthlib.common import Request
 from oauthlib.oauth2 import InvalidRequestError, WebApplicationServer
 
 from sandbox import scopes
+from sandbox.accounts import user_of
 from sandbox.launch_context import patient_in
 from sandbox.systems import AuthMethod, HealthSystem
 
@@ -89,6 +90,24 @@ class PortalValidator(OAuth2Validator):  # type: ignore[misc]  # the toolkit has
         RefreshToken.revoke_family(_family_of(code))
         return False
 
+    def validate_refresh_token(
+        self, refresh_token: str, client: Application, request: Request, *args: Any, **kwargs: Any
+    ) -> bool:
+        if not super().validate_refresh_token(refresh_token, client, request, *args, **kwargs):
+            return False
+        user = user_of(request.user)
+        if user is None or user.manners.renewals is None:
+            return True
+        # A family has one token from the code, and one more from each renewal.
+        family = RefreshToken.objects.filter(token_family=request.refresh_token_instance.token_family)
+        return bool(family.count() <= user.manners.renewals)
+
+    def access_seconds(self, request: Request) -> int:
+        """How long the access token lasts that this request is about to get."""
+        user = user_of(request.user)
+        lifetime = (user and user.manners.access_lifetime) or self.system.access_lifetime
+        return int(lifetime.total_seconds())
+
     def _create_refresh_token(
         self, request: Request, refresh_token_code: str, access_token: AccessToken, previous: RefreshToken | None
     ) -> RefreshToken:
@@ -119,7 +138,7 @@ class PortalCore(OAuthLibCore):  # type: ignore[misc]  # the toolkit has no type
 def authorization_server(system: HealthSystem) -> PortalCore:
     """The OAuth server of `system`: the authorization code grant and refreshing, nothing else."""
     validator = PortalValidator(system)
-    server = WebApplicationServer(validator, token_expires_in=int(system.access_lifetime.total_seconds()))
+    server = WebApplicationServer(validator, token_expires_in=validator.access_seconds)
     server.auth_grant.custom_validators.pre_auth.append(validator.check_authorization_request)
     return PortalCore(server)
 

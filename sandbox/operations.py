@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.crypto import salted_hmac
 from oauth2_provider.models import Application
 
-from sandbox.accounts import account_for
+from sandbox.accounts import create_accounts
 from sandbox.people import PORTAL_USERS, PortalUser
 from sandbox.systems import SYSTEMS, AuthMethod, Facility, HealthSystem
 
@@ -38,8 +38,7 @@ def prepare_sandbox(*, redirect_uri: str) -> list[SandboxSource]:
     with transaction.atomic():
         for system in SYSTEMS:
             _register_client(system, redirect_uri)
-            for user in PORTAL_USERS:
-                account_for(system, user)
+        create_accounts(PORTAL_USERS, SYSTEMS)
     return [_source(system) for system in SYSTEMS]
 
 

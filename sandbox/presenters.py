@@ -1,8 +1,9 @@
-"""The words of the consent page: what an app would be able to see."""
+"""The words of the portals' pages: who may sign in, and what an app would be able to see."""
 
 from collections.abc import Iterable
 
 from sandbox import scopes
+from sandbox.people import PORTAL_USERS, PortalUser
 from sandbox.systems import HealthSystem
 
 # Types that only support others (binaries, medicines referred to) have no line of their own.
@@ -30,6 +31,14 @@ def records_asked_for(system: HealthSystem, granted: Iterable[str]) -> list[str]
     """One line for each kind of record that these scopes open, without repeats."""
     opened = scopes.opened_types(system, granted)
     return list(dict.fromkeys(words for name, words in _RECORDS.items() if name in opened))
+
+
+def people_groups() -> list[tuple[str, list[PortalUser]]]:
+    """Who may sign in at each portal, under a heading each for those with whom it goes well and the others."""
+    return [
+        ("People", [user for user in PORTAL_USERS if user.is_treated_well]),
+        ("People whose portal misbehaves", [user for user in PORTAL_USERS if not user.is_treated_well]),
+    ]
 
 
 def stays_connected(granted: Iterable[str]) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from sandbox.manners import Manners
 from sandbox.systems import HealthSystem
 
 OFFLINE = "offline_access"
@@ -21,6 +22,23 @@ def supported(system: HealthSystem) -> list[str]:
 def grantable(system: HealthSystem, scopes: Iterable[str]) -> list[str]:
     """Those of `scopes` that this system can grant, in order. The others are left out, as RFC 6749 3.3 allows."""
     return [scope for scope in dict.fromkeys(scopes) if scope in CONTEXT_SCOPES or _opens(system, scope)]
+
+
+def granted(system: HealthSystem, scopes: Iterable[str], manners: Manners) -> list[str]:
+    """What the portal really grants of `scopes`, for somebody whom it treats like this. A wildcard becomes a list."""
+    asked = [scope for scope in grantable(system, scopes) if manners.grants_offline or scope != OFFLINE]
+    if manners.shares is None:
+        return asked
+    shared = [name for name in manners.shares if name in system.types]
+    return list(dict.fromkeys(part for scope in asked for part in _shared(scope, shared)))
+
+
+def _shared(scope: str, types: list[str]) -> list[str]:
+    """What is left of a scope where only these types are shared."""
+    match = _RESOURCE_SCOPE.fullmatch(scope)
+    if match is None:
+        return [scope]
+    return [f"patient/{name}.{match['rights']}" for name in types if match["type"] in ("*", name)]
 
 
 def _opens(system: HealthSystem, scope: str) -> bool:

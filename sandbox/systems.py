@@ -1,4 +1,4 @@
-"""The three pretend health systems, as data: what each is called and how strict or odd it is."""
+"""The pretend health systems, as data: what each is called and how strict or odd it is."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -58,6 +58,15 @@ class Facility:
 
 
 @dataclass(frozen=True)
+class SearchRules:
+    """What a FHIR server accepts as a search. The default is as lenient as FHIR's own."""
+
+    knows_count: bool = True
+    refuses_unknown: bool = False
+    wants_one_of: tuple[tuple[str, tuple[str, ...]], ...] = ()  # parameters that searches for a type cannot go without
+
+
+@dataclass(frozen=True)
 class HealthSystem:
     slug: str
     name: str
@@ -71,6 +80,8 @@ class HealthSystem:
     max_page_size: int = 200
     access_lifetime: timedelta = timedelta(hours=1)
     sends_iss: bool = False  # RFC 9207
+    search_rules: SearchRules = SearchRules()
+    peculiarity: str = ""  # what developers should know of it, as a sentence
 
     @property
     def is_payer(self) -> bool:
@@ -176,6 +187,41 @@ SYSTEMS = (
         id_style=IdStyle.DASHED,
         access_lifetime=timedelta(hours=10),
         sends_iss=True,
+    ),
+    HealthSystem(
+        slug="northgate",
+        name="Northgate Medical Center",
+        portal_name="Northgate Patient Link",
+        types=PROVIDER_TYPES,
+        auth_method=AuthMethod.BASIC,
+        scopes="launch/patient offline_access patient/*.rs",
+        facilities=(
+            Facility(
+                name="Northgate Medical Center",
+                aliases=("Northgate Hospital", "NMC"),
+                address_line="950 Summit Road",
+                city="Denver",
+                state="CO",
+                postal_code="80202",
+                phone="+1 303 555 0167",
+            ),
+            Facility(
+                name="Northgate Heart Clinic",
+                address_line="12 Aspen Street",
+                city="Boulder",
+                state="CO",
+                postal_code="80302",
+                phone="+1 303 555 0189",
+            ),
+        ),
+        id_style=IdStyle.LONG,
+        search_rules=SearchRules(
+            knows_count=False, refuses_unknown=True, wants_one_of=(("Observation", ("category", "code")),)
+        ),
+        peculiarity=(
+            "Its FHIR server is strict: search parameters that it does not know, _count among them, are refused (400), "
+            "and a search for Observation needs a category or a code."
+        ),
     ),
 )
 _BY_SLUG = {system.slug: system for system in SYSTEMS}

@@ -42,6 +42,8 @@ class Operation:
     """The error codes that it may answer with beside those that every operation may."""
     links: tuple[Link, ...] = ()
     media_type: str = "application/json"
+    other_contents: Mapping[str, Schema] = field(default_factory=dict)
+    """What else it answers with, by media type, to who asks for it with `Accept`."""
     is_conditional: bool = False
     """Whether `If-None-Match` may be answered with 304."""
 

@@ -4,7 +4,7 @@ A `guarded` session
 - connects only to addresses that its reach allows, checked on the very address it connects to, so
   that a name cannot resolve to something else a moment later (DNS rebinding);
 - gives every exchange one deadline for connecting, TLS, headers and body together, however slowly
-  the other side drips;
+  the other side drips, on a connection kept from an earlier exchange too;
 - reads at most a fixed number of bytes, counted after decompression;
 - follows no redirect, uses no proxy and no netrc, and always verifies TLS.
 

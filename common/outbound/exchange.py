@@ -21,17 +21,28 @@ class Exchange:
     def __init__(self, reach: Reach, seconds: float) -> None:
         self.reach, self.seconds = reach, seconds
         self._sockets: list[socket.socket] = []
+        self._opened: set[urllib3.connection.HTTPConnection] = set()
+        self.expired = self.has_reused = False
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
         self._timer.start()
-        self.expired = False
 
     def may_connect(self, address: Address, *, in_clear: bool) -> bool:
         return is_allowed(address, self.reach) and not (in_clear and address.is_global)
 
-    def watch(self, connection: socket.socket) -> None:
-        # A duplicate, because wrapping a socket in TLS detaches the original.
-        self._sockets.append(connection.dup())
+    def opens(self, connection: urllib3.connection.HTTPConnection, new: socket.socket) -> None:
+        self._opened.add(connection)
+        self._watch(new)
+
+    def takes_up(self, connection: urllib3.connection.HTTPConnection) -> None:
+        """Watch the socket of a connection that an earlier exchange opened, if it is one."""
+        if connection.sock is not None and connection not in self._opened:
+            self.has_reused = True
+            self._watch(connection.sock)
+
+    def _watch(self, watched: socket.socket) -> None:
+        # A duplicate, because wrapping a socket in TLS detaches the original. (A TLS socket has no dup of its own.)
+        self._sockets.append(socket.fromfd(watched.fileno(), watched.family, watched.type))
         if self.expired:
             self._cut()
 
@@ -54,7 +65,7 @@ _current: ContextVar[Exchange] = ContextVar("_current")
 
 @contextmanager
 def running(reach: Reach, seconds: float) -> Iterator[Exchange]:
-    """An exchange for as long as the block lasts: every connection opened in it is the exchange's."""
+    """An exchange for as long as the block lasts: every connection opened or used in it is the exchange's."""
     exchange = Exchange(reach, seconds)
     token = _current.set(exchange)
     try:
@@ -74,7 +85,7 @@ def connect(connection: urllib3.connection.HTTPConnection) -> socket.socket:
     for family, kind, protocol, _, address in _allowed(connection, exchange):
         opened = socket.socket(family, kind, protocol)
         opened.settimeout(CONNECT_SECONDS)
-        exchange.watch(opened)
+        exchange.opens(connection, opened)
         try:
             opened.connect(address)
         except OSError as error:
@@ -85,6 +96,11 @@ def connect(connection: urllib3.connection.HTTPConnection) -> socket.socket:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return opened
     raise Unreachable(f"{connection.host} does not accept connections.") from problem
+
+
+def take_up(connection: urllib3.connection.HTTPConnection) -> None:
+    """Have the running exchange watch a connection that is about to be used, kept or new."""
+    _current.get().takes_up(connection)
 
 
 Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str, int] | tuple[str, int, int, int]]

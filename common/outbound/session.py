@@ -1,6 +1,8 @@
 """Sessions of `requests` whose every exchange is guarded."""
 
 import socket
+import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +12,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from common.outbound.errors import OutboundError, Redirected, TimedOut, TooLarge, Unreachable
-from common.outbound.exchange import Exchange, connect, running
+from common.outbound.exchange import Exchange, connect, running, take_up
 from common.outbound.reach import Reach, check_url
 from common.turns import waiting_outside
 
@@ -33,10 +35,18 @@ class _HTTPConnection(urllib3.connection.HTTPConnection):
     def _new_conn(self) -> socket.socket:
         return connect(self)
 
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        take_up(self)
+        super().request(*args, **kwargs)
+
 
 class _HTTPSConnection(urllib3.connection.HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         return connect(self)
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        take_up(self)
+        super().request(*args, **kwargs)
 
 
 class _HTTPPool(urllib3.HTTPConnectionPool):
@@ -48,10 +58,14 @@ class _HTTPSPool(urllib3.HTTPSConnectionPool):
 
 
 class GuardedAdapter(HTTPAdapter):
-    """The guard itself. Mounted on a session, it covers whatever that session's user sends."""
+    """The guard itself. Mounted on a session, it covers whatever that session's user sends.
 
-    def __init__(self, reach: Reach, limits: Limits) -> None:
+    With `keep_alive`, connections stay open from one exchange to the next, until the session is closed.
+    """
+
+    def __init__(self, reach: Reach, limits: Limits, *, keep_alive: bool = False) -> None:
         self.reach, self.max_bytes, self.seconds = reach, limits.max_bytes, limits.seconds
+        self.keep_alive = keep_alive
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -61,23 +75,36 @@ class GuardedAdapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         """Send and read the whole answer. Raises an OutboundError; never returns a redirect."""
         check_url(request.url or "", self.reach)
-        # An exchange's sockets are watched from their opening, so each exchange opens its own.
-        request.headers["Connection"] = "close"
+        if not self.keep_alive:
+            request.headers["Connection"] = "close"
         with waiting_outside(), running(self.reach, self.seconds) as exchange:
             try:
-                response = super().send(request, stream=True, timeout=self.seconds, verify=True)
+                response = self._begun(request, exchange)
                 with response:
                     response._content = self._read(response)
             except OutboundError:
                 raise
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise _translated(error, exchange, request) from error
+            finally:
+                if not self.keep_alive:
+                    self.close()  # servers need not do as they are told
             if exchange.expired:
                 raise TimedOut(f"{urlsplit(request.url).hostname!s} took longer than {self.seconds:g} seconds.")
         if response.is_redirect:
             problem = f"The server answered with a redirect (status {response.status_code})."
             raise Redirected(problem, location=response.headers["Location"])
         return response
+
+    def _begun(self, request: requests.PreparedRequest, exchange: Exchange) -> requests.Response:
+        """The answer up to its headers; asked for a second time where the server had given up the kept connection."""
+        try:
+            return super().send(request, stream=True, timeout=self.seconds, verify=True)
+        except requests.ConnectionError as error:
+            may_repeat = exchange.has_reused and not exchange.expired and request.method in ("GET", "HEAD")
+            if not (may_repeat and _was_closed(error)):
+                raise
+        return super().send(request, stream=True, timeout=self.seconds, verify=True)
 
     def _read(self, response: requests.Response) -> bytes:
         content = bytearray()
@@ -90,11 +117,9 @@ class GuardedAdapter(HTTPAdapter):
 
 def _translated(error: Exception, exchange: Exchange, request: requests.PreparedRequest) -> OutboundError:
     host = urlsplit(request.url or "").hostname
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in _causes(error):
         if isinstance(cause, OutboundError):
             return cause
-        cause = cause.__cause__ or cause.__context__
     if exchange.expired or isinstance(error, requests.Timeout):
         return TimedOut(f"{host} took too long to answer.")
     if isinstance(error, urllib3.exceptions.IncompleteRead | urllib3.exceptions.InvalidChunkLength):
@@ -104,9 +129,27 @@ def _translated(error: Exception, exchange: Exchange, request: requests.Prepared
     return Unreachable(f"The connection to {host} failed ({type(error).__name__}).")
 
 
-def guard(session: requests.Session, reach: Reach, limits: Limits | None = None) -> requests.Session:
-    """Make `session` (or a subclass's, such as OAuth2Session) a guarded one, within `limits` or the STANDARD ones."""
-    return mount(session, GuardedAdapter(reach, limits or STANDARD))
+def _was_closed(error: Exception) -> bool:
+    """Whether the server closed the connection before anything of its answer came."""
+    return any(isinstance(cause, ConnectionError | ssl.SSLEOFError) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def guard(
+    session: requests.Session, reach: Reach, limits: Limits | None = None, *, keep_alive: bool = False
+) -> requests.Session:
+    """Make `session` (or a subclass's, such as OAuth2Session) a guarded one, within `limits` or the STANDARD ones.
+
+    With `keep_alive` it keeps its connections until it is closed, and one thread at a time uses it. Its GETs must be
+    safe to repeat: one that meets a connection which the server just closed is sent again, once, on a new one.
+    """
+    return mount(session, GuardedAdapter(reach, limits or STANDARD, keep_alive=keep_alive))
 
 
 def mount(session: requests.Session, adapter: GuardedAdapter) -> requests.Session:

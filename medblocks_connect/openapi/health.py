@@ -68,7 +68,7 @@ def paths() -> dict[str, Schema]:
                 "503": _answer(
                     "Something is not; its reason says what.",
                     _readiness(False),
-                    example=_readiness_example("No worker is running: start manage.py procrastinate worker."),
+                    example=_readiness_example("No worker is running: start manage.py worker."),
                 ),
             },
         ),

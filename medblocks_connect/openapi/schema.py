@@ -15,9 +15,10 @@ from flows import description as flows
 from medblocks_connect.openapi import parts
 from organizations.api import ApiView
 from patients import description as patients
+from records import description as records
 from sources import description as sources
 
-OPERATIONS = {**patients.OPERATIONS, **flows.OPERATIONS, **sources.OPERATIONS}
+OPERATIONS = {**patients.OPERATIONS, **records.OPERATIONS, **flows.OPERATIONS, **sources.OPERATIONS}
 # What the routes call them inside, and what the contract calls them.
 PATH_NAMES = {"reference": "id", "public_id": "id"}
 
@@ -94,7 +95,7 @@ class ApiSchema(AutoSchema):
         success: Schema = {
             "description": "Done." if self.method != "GET" else "Found.",
             "headers": parts.success_headers(self.method, is_conditional=described.is_conditional),
-            "content": {described.media_type: media_type},
+            "content": {described.media_type: media_type, **described.other_contents},
         }
         if described.links:
             success["links"] = {link.name: _link(link) for link in described.links}

@@ -27,6 +27,7 @@ def searchset(system: HealthSystem, page: Page, resources: Iterable[Json]) -> Js
     matches = page.query.select(resources)
     size = min(system.page_size if page.query.count is None else page.query.count, system.max_page_size)
     end = page.offset + size
+    base_url = system.fhir_base_url
     links = [{"relation": "self", "url": _self_url(system, page)}]
     if size and end < len(matches):
         links.append({"relation": "next", "url": _next_url(system, page, end)})
@@ -35,12 +36,12 @@ def searchset(system: HealthSystem, page: Page, resources: Iterable[Json]) -> Js
         "type": "searchset",
         "total": len(matches),
         "link": links,
-        "entry": [_entry(system, resource) for resource in matches[page.offset : end]],
+        "entry": [_entry(base_url, resource) for resource in matches[page.offset : end]],
     }
 
 
-def _entry(system: HealthSystem, resource: Json) -> Json:
-    url = f"{system.fhir_base_url}/{resource['resourceType']}/{resource['id']}"
+def _entry(base_url: str, resource: Json) -> Json:
+    url = f"{base_url}/{resource['resourceType']}/{resource['id']}"
     return {"fullUrl": url, "resource": resource, "search": {"mode": "match"}}
 
 

@@ -29,11 +29,15 @@ def check_date(value: str) -> None:
         _read(text)
 
 
-def matches_date(instant: str, value: str) -> bool:
-    """Whether `instant` satisfies one of the comma-separated dates of a checked `value`."""
-    at = datetime.fromisoformat(instant)
-    wanted = (_read(text) for text in value.split(","))
-    return any(_COMPARISONS[prefix](at, start, end) for prefix, start, end in wanted)
+def date_test(value: str) -> Callable[[str], bool]:
+    """Whether an instant satisfies one of the comma-separated dates of a checked `value`."""
+    wanted = [(_COMPARISONS[prefix], start, end) for prefix, start, end in map(_read, value.split(","))]
+
+    def satisfies(instant: str) -> bool:
+        at = datetime.fromisoformat(instant)
+        return any(compare(at, start, end) for compare, start, end in wanted)
+
+    return satisfies
 
 
 def _read(text: str) -> tuple[str, datetime, datetime]:

@@ -2,13 +2,18 @@
 
 FhirError               `status`, FHIR's issue code, a sentence
 ├── NotUnderstood  400  invalid: a search parameter makes no sense
+│   ├── Unknown         not-supported: a strict server does not know the parameter
+│   └── Incomplete      required: this server wants another parameter with it
 ├── Unauthorized   401  login: no token
 │   └── InvalidToken    login: a token that does not work here, or no longer
 ├── Forbidden      403  forbidden: the scope, or the patient, is not this token's
 ├── NotFound       404  not-found: not here, or not for this token
-└── MethodRefused  405  not-supported: this server only reads
+├── MethodRefused  405  not-supported: this server only reads
+├── TooManyRequests 429 throttled: says when to ask again
+└── Unavailable    503  transient: the server is down
 """
 
+from datetime import timedelta
 from typing import Any
 
 
@@ -23,6 +28,14 @@ class FhirError(Exception):
 
 class NotUnderstood(FhirError):
     status, code = 400, "invalid"
+
+
+class Unknown(NotUnderstood):
+    code = "not-supported"
+
+
+class Incomplete(NotUnderstood):
+    code = "required"
 
 
 class Unauthorized(FhirError):
@@ -56,6 +69,22 @@ class MethodRefused(FhirError):
     @property
     def headers(self) -> dict[str, str]:
         return {"Allow": "GET, HEAD"}
+
+
+class TooManyRequests(FhirError):
+    status, code = 429, "throttled"
+
+    def __init__(self, message: str, *, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Retry-After": str(round(self.retry_after.total_seconds()))}
+
+
+class Unavailable(FhirError):
+    status, code = 503, "transient"
 
 
 def operation_outcome(error: FhirError) -> dict[str, Any]:

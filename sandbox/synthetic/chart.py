@@ -59,11 +59,16 @@ def build_chart(system: HealthSystem, person: Person) -> Chart:
     return Chart(patient_id(system, person.key), draft.by_type)
 
 
-_kept_chart = lru_cache(maxsize=32)(build_chart)
+_kept_chart = lru_cache(maxsize=128)(build_chart)
 
 
-def chart_of(system: HealthSystem, fhir_patient_id: str) -> Chart | None:
-    """The chart with this FHIR patient id at `system`, if there is such a patient."""
+def chart_of(system: HealthSystem, person: Person) -> Chart:
+    """The chart of `person` at `system`, as it is when nothing new comes in."""
+    return _kept_chart(system, person)
+
+
+@lru_cache
+def people_of(system: HealthSystem) -> dict[str, Person]:
+    """Everybody with a chart at `system`, by FHIR patient id."""
     people = (person for user in PORTAL_USERS for person in user.charts)
-    person = next((person for person in people if patient_id(system, person.key) == fhir_patient_id), None)
-    return _kept_chart(system, person) if person else None
+    return {patient_id(system, person.key): person for person in people}

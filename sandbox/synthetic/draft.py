@@ -40,12 +40,16 @@ class Draft:
         made = self.by_type.setdefault(resource_type, [])
         resource = {
             "resourceType": resource_type,
-            "id": resource_id(self.system, self.person.key, resource_type, len(made)),
+            "id": resource_id(self.system, self.person.key, resource_type, self.next_number(resource_type)),
             "meta": {"versionId": "1", "lastUpdated": instant(at)},
             **body,
         }
         made.append(resource)
         return resource
+
+    def next_number(self, resource_type: str) -> int:
+        """Which of its type the next resource is, from 0: its id follows from that."""
+        return len(self.by_type[resource_type])
 
     def moment(self) -> datetime:
         """Some minute of a working day within the history."""

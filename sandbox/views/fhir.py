@@ -13,6 +13,7 @@ from sandbox.discovery import capability_statement, smart_configuration
 from sandbox.fhir.bundles import PAGE_PARAMETER, Page, read_token, searchset
 from sandbox.fhir.errors import Forbidden, NotFound
 from sandbox.fhir.search import parse
+from sandbox.reception import receive
 from sandbox.synthetic.chart import Chart
 from sandbox.systems import HealthSystem
 from sandbox.views.doors import answers_fhir, for_system
@@ -58,7 +59,9 @@ def unknown(request: HttpRequest, system: HealthSystem, path: str = "") -> dict[
 
 
 def _access(request: HttpRequest, system: HealthSystem, resource_type: str) -> Access:
-    access = find_access(system, request.headers.get("Authorization", ""), timezone.now())
+    now = timezone.now()
+    access = find_access(system, request.headers.get("Authorization", ""), now)
+    receive(access.manners, access.account_id, now)
     if resource_type not in system.types:
         raise NotFound(f"This server has no {resource_type[:64]}.")
     return access
@@ -67,7 +70,8 @@ def _access(request: HttpRequest, system: HealthSystem, resource_type: str) -> A
 def _page(request: HttpRequest, system: HealthSystem, resource_type: str, chart: Chart) -> Page:
     if PAGE_PARAMETER in request.GET:
         return read_token(system, request.GET[PAGE_PARAMETER], resource_type=resource_type, patient_id=chart.patient_id)
-    query = parse(resource_type, [(name, value) for name, values in request.GET.lists() for value in values])
+    parameters = [(name, value) for name, values in request.GET.lists() for value in values]
+    query = parse(resource_type, parameters, system.search_rules)
     if query.patients - {chart.patient_id}:
         raise Forbidden("This token is for another patient.")
     return Page(query, chart.patient_id)

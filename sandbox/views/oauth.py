@@ -5,17 +5,25 @@ from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 from oauth2_provider.exceptions import FatalClientError, OAuthToolkitError
 from oauthlib.common import add_params_to_uri
-from oauthlib.oauth2 import AccessDeniedError, OAuth2Error, ServerError, TemporarilyUnavailableError
+from oauthlib.oauth2 import (
+    AccessDeniedError,
+    InvalidScopeError,
+    OAuth2Error,
+    ServerError,
+    TemporarilyUnavailableError,
+)
 
 from sandbox import scopes
 from sandbox.accounts import account_for, signed_in
 from sandbox.authorization_server import authorization_server
 from sandbox.forms import ALLOW, ConsentForm
 from sandbox.launch_context import resource_for
+from sandbox.models import History
 from sandbox.operations import CLIENT_NAME
 from sandbox.people import Outcome, PortalUser
 from sandbox.presenters import records_asked_for, stays_connected
@@ -42,7 +50,7 @@ def authorize(request: HttpRequest, system: HealthSystem) -> HttpResponse:
     user = signed_in(request, system)
     if user is None:
         return HttpResponseRedirect(f"{system.path('sign-in')}?{urlencode({'next': request.get_full_path()})}")
-    granted = scopes.grantable(system, asked)
+    granted = scopes.granted(system, asked, user.manners)
     form = ConsentForm(user, request.POST if request.method == "POST" else None)
     if form.is_valid():
         return _decide(request, system, form, granted, credentials)
@@ -73,21 +81,24 @@ def _decide(
     request: HttpRequest, system: HealthSystem, form: ConsentForm, granted: list[str], credentials: dict[str, Any]
 ) -> HttpResponse:
     is_allowed = form.cleaned_data["decision"] == ALLOW
-    refusal = _refusal(form.user, is_allowed, credentials["state"])
+    refusal = _refusal(form.user, is_allowed, granted, credentials["state"])
     if refusal is not None:
         return _back(system, refusal.in_uri(credentials["redirect_uri"]))
     has_context = form.user.outcome is not Outcome.NO_PATIENT_CONTEXT
     credentials["resource"] = resource_for(system, form.cleaned_data["chart"] if has_context else None)
-    request.user = account_for(system, form.user)  # type: ignore[assignment]  # whose code the toolkit makes
+    request.user = account_for(system, form.user)  # whose code the toolkit makes
+    History.objects.note_permission(request.user.pk, timezone.now())
     uri, *_ = authorization_server(system).create_authorization_response(
         request, scopes=granted, credentials=credentials, allow=True
     )
     return _back(system, uri)
 
 
-def _refusal(user: PortalUser, is_allowed: bool, state: str | None) -> OAuth2Error | None:
+def _refusal(user: PortalUser, is_allowed: bool, granted: list[str], state: str | None) -> OAuth2Error | None:
     if not is_allowed:
         return AccessDeniedError("The patient did not allow access.", state=state)
+    if not granted:
+        return InvalidScopeError("The portal grants nothing of what was asked.", state=state)
     if user.outcome is Outcome.SERVER_ERROR:
         return ServerError("The portal could not prepare the records.", state=state)
     if user.outcome is Outcome.TEMPORARILY_UNAVAILABLE:

@@ -8,17 +8,16 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from sandbox.accounts import remember
 from sandbox.forms import SignInForm
-from sandbox.people import PASSWORD, PORTAL_USERS
+from sandbox.people import PASSWORD
+from sandbox.presenters import people_groups
 from sandbox.systems import HealthSystem
 from sandbox.views.doors import for_system
-
-PEOPLE = {"people": PORTAL_USERS, "password": PASSWORD}
 
 
 @require_safe
 @for_system
 def home(request: HttpRequest, system: HealthSystem) -> HttpResponse:
-    return render(request, "sandbox/home.html", {"system": system, **PEOPLE})
+    return render(request, "sandbox/home.html", {"system": system, **_people()})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -33,4 +32,8 @@ def sign_in(request: HttpRequest, system: HealthSystem) -> HttpResponse:
         response = HttpResponseRedirect(after)
         remember(response, system, form.user, QueryDict(urlsplit(after).query))
         return response
-    return render(request, "sandbox/sign_in.html", {"system": system, "form": form, "next": after, **PEOPLE})
+    return render(request, "sandbox/sign_in.html", {"system": system, "form": form, "next": after, **_people()})
+
+
+def _people() -> dict[str, object]:
+    return {"groups": people_groups(), "password": PASSWORD}

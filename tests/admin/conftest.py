@@ -7,7 +7,7 @@ from django.urls import reverse
 from sources.models import Catalogue, DirectoryImport
 from tests.admin.world import World, build
 
-READ_ONLY = ["patients", "flows", "procrastinate"]
+READ_ONLY = ["patients", "records", "flows", "webhooks", "procrastinate"]
 
 
 def is_read_only(model) -> bool:

@@ -10,7 +10,7 @@ from tests.browser.chromium import find_chromium
 
 pytestmark = pytest.mark.browser
 
-ROWS = ("patient", "flow", "authorization", "connection", "registration", "source", "key", "organization")
+ROWS = ("patient", "flow", "authorization", "connection", "pull", "registration", "source", "key", "organization")
 
 
 @pytest.fixture

@@ -36,12 +36,14 @@ def test_what_is_registered():
         "procrastinate.ProcrastinateJob",
         "procrastinate.ProcrastinatePeriodicDefer",
         "procrastinate.ProcrastinateWorker",
+        "records.Pull",
         "sources.Catalogue",
         "sources.ClientRegistration",
         "sources.Directory",
         "sources.DirectoryImport",
         "sources.Facility",
         "sources.Source",
+        "webhooks.Event",
     ]
 
 
@@ -114,7 +116,7 @@ def test_every_choice_of_every_filter_is_answered(staff, world, model):
 )
 def test_periods_are_answered(staff, world, period):
     for model in models():
-        for name in ("created_at", "at"):
+        for name in ("created_at", "requested_at", "at"):
             query = {f"{name}_{key}": value for key, value in period.items()}
             if any(name == spec[0] for spec in admin.site._registry[model].list_filter if isinstance(spec, tuple)):
                 assert staff.get(address(model, "changelist"), query).status_code == 200
@@ -146,11 +148,18 @@ def test_a_period_bounds_by_when_the_row_was_made(staff, world):
         ("flow", lambda world: REQUEST_ID.upper()),
         ("connection", lambda world: f"conn_{world.connection.pk}"),
         ("connection", lambda world: "ada@example.org"),
+        ("pull", lambda world: world.pull.pk),
+        ("pull", lambda world: f"conn_{world.connection.pk}"),
+        ("pull", lambda world: f"pf_{world.flow.pk}"),
+        ("pull", lambda world: world.source.pk),
+        ("pull", lambda world: "Ada@"),
         ("authorization", lambda world: REQUEST_ID),
         ("authorization", lambda world: f"sess_{world.flow.pk}"),
         ("authorization", lambda world: f"conn_{world.failed.pk}"),
         ("authorization", lambda world: "patient-1"),
         ("event", lambda world: REQUEST_ID),
+        ("told", lambda world: f"evt_{world.told.pk}"),
+        ("told", lambda world: world.patient.pk),
         ("wish", lambda world: "valley granite"),
         ("wish", lambda world: f"pf_{world.flow.pk}"),
         ("wish", lambda world: world.source.pk),

@@ -62,7 +62,7 @@ def test_hostile_names_are_escaped_everywhere(staff, world):
     type(world.patient).objects.update(name=HOSTILE, metadata={HOSTILE: HOSTILE})
     type(world.source).objects.update(name=HOSTILE)
 
-    for row in (world.patient, world.flow, world.connection, world.authorization, world.source):
+    for row in (world.patient, world.flow, world.connection, world.pull, world.authorization, world.source):
         for path in (address(type(row), "changelist"), address(type(row), "change", row.pk), "/admin/"):
             html = staff.get(path).content.decode()
             assert "<script>alert" not in html

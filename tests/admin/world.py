@@ -3,18 +3,24 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app as procrastinate
 
 from common.ids import new_ulid
 from flows import links
 from flows.models import Authorization, AuthorizationEvent, EventKind, Outcome, PatientFlow, SourceRequest
+from flows.serializers import flow_out
 from organizations.models import ApiKey, Organization
 from organizations.operations import create_api_key
 from patients.models import Connection, ConnectionStatus, Patient
+from records.models import Pull, PullKind, PullStatus, StepStatus
+from records.verdicts import Verdict
 from sources.keys import new_private_key
 from sources.models import ClientRegistration, Facility, Source
 from sources.operations import NewClient, add_source
+from webhooks.models import Event
+from webhooks.operations import emit
 
 HOSTILE = "<script>alert('portal')</script>\"'><img src=x onerror=alert(1)>"
 REQUEST_ID = "0b6f1d0e-3c4f-4f6a-9d1c-5f2d7a1e8b90"
@@ -31,10 +37,12 @@ class World:
     patient: Patient
     connection: Connection
     failed: Connection
+    pull: Pull
     flow: PatientFlow
     authorization: Authorization
     event: AuthorizationEvent
     wish: SourceRequest
+    told: Event
     secrets: list[str] = field(default_factory=list)
 
 
@@ -76,10 +84,12 @@ def build(organization: Organization) -> World:
         patient=patient,
         connection=connection,
         failed=failed,
+        pull=new_pull(connection),
         flow=flow,
         authorization=authorization,
         event=authorization.events.last(),
         wish=new_wish(flow, "Granite Valley", source=source),
+        told=new_event(flow),
         secrets=[
             "client-secret-5e1f",
             "BEGIN PRIVATE KEY",
@@ -138,6 +148,41 @@ def new_connections(patient: Patient, source: Source, flow: PatientFlow) -> tupl
     return works, failed
 
 
+def new_pull(connection: Connection, **more) -> Pull:
+    """One that ended, with a type that came, one that the portal refused in hostile words, and one without anything."""
+    now = timezone.now()
+    ended = {"status": PullStatus.COMPLETED, "ended_at": now + timedelta(seconds=75)}
+    pull = Pull.objects.create(
+        connection=connection,
+        source_id=connection.source_id,
+        requested_at=now,
+        started_at=now,
+        **{"kind": PullKind.FIRST, "received": 7, "added": 3, "changed": 2, "faults": 1} | ended | more,
+    )
+    done = {"status": StepStatus.DONE, "pages": 1, "started_at": now, "ended_at": now}
+    pull.steps.create(
+        position=0,
+        resource_type="Observation",
+        parameters="category=laboratory",
+        received=5,
+        added=3,
+        changed=1,
+        **done,
+    )
+    pull.steps.create(
+        position=1, resource_type="Observation", parameters="category=exam", received=2, changed=1, **done
+    )
+    pull.steps.create(
+        position=2,
+        resource_type="Condition",
+        **done | {"status": StepStatus.FAILED},
+        verdict=Verdict.NOT_PERMITTED,
+        portal_words=HOSTILE,
+    )
+    pull.steps.create(position=3, resource_type="Goal", **done)
+    return pull
+
+
 def new_sign_in(
     flow: PatientFlow, source: Source, registration: ClientRegistration, connection: Connection
 ) -> Authorization:
@@ -170,6 +215,14 @@ def new_sign_in(
     return authorization
 
 
+def new_event(flow: PatientFlow) -> Event:
+    """What the app is told of a flow, with hostile words of its own."""
+    now = timezone.now()
+    told = flow_out(flow, flow.dialect, [], now) | {"metadata": {"note": HOSTILE}}
+    with transaction.atomic():
+        return emit(flow.organization, "session.completed", told, now=now, patient_id=flow.patient_id)
+
+
 def new_wish(flow: PatientFlow, name: str, **more) -> SourceRequest:
     """A place that a patient asked for, with hostile words beside its name."""
     return SourceRequest.objects.create(
@@ -197,7 +250,9 @@ def grow(world: World, rows: int) -> None:
         Facility.objects.filter(sources=source).update(brand=brand)
         patient = Patient.objects.create(organization=world.organization, reference=f"grown-{number}")
         flow = new_flow(patient)
-        _, failed = new_connections(patient, source, flow)
+        works, failed = new_connections(patient, source, flow)
+        new_pull(works)
         new_sign_in(flow, source, world.registration, failed)
         new_wish(flow, f"Granite {number}", source=source)
+        new_event(flow)
         procrastinate.configure_task("tests.nothing", allow_unknown=True).defer(timestamp=number)

@@ -195,6 +195,8 @@ def test_no_other_module_makes_requests():
         "common.outbound.errors",
         "common.outbound.exchange",
         "common.outbound.session",
+        "records.fhir.problems",
+        "records.fhir.server",
         "sources.revocation_endpoint",
         "sources.token_endpoint",
         "sources.token_refresh",

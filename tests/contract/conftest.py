@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from tests.journey.conftest import browser, flow, portal, riverside  # noqa: F401  fixtures
+from tests.records.conftest import access, patient  # noqa: F401  fixtures
 
 LOCK = 4711
 PATIENCE_SECONDS = 60

@@ -110,6 +110,7 @@ SCOPES = {
     "PUT /patients/{reference}": "patients:write",
     "DELETE /patients/{reference}": "patients:write",
     "DELETE /patients/{reference}/connections/{connection_id}": "patients:write",
+    "GET /patients/{reference}/records": "fhir:read",
     "GET /connections": "connections:read",
     "GET /connections/{reference}": "connections:read",
     "GET /directory/brands": "connections:read",

@@ -12,6 +12,7 @@ from medblocks_connect.openapi.served import FILE
 from organizations.scopes import ALL_SCOPES
 from patients.models import Connection, Patient
 from tests.pages import audit
+from tests.records.stored import resource, store
 from tests.sources.catalogue import facility
 
 DOCUMENT = json.loads(FILE.read_text())
@@ -89,6 +90,7 @@ def test_every_operation_of_the_contract_is_in_the_document():
         ("put", "/patients/{id}"),
         ("delete", "/patients/{id}"),
         ("delete", "/patients/{id}/connections/{connection_id}"),
+        ("get", "/patients/{id}/records"),
         ("get", "/connections"),
         ("get", "/connections/{id}"),
         ("get", "/health"),
@@ -174,6 +176,7 @@ def world(api, organization):
     active = Connection.objects.create(
         **common, status="active", access_token="a", fhir_patient_id="chart", scopes=["patient/*.read"]
     )
+    store(active, [resource("Patient", "chart"), resource("Observation", "o-1")])
     Connection.objects.create(**common, status="failed", failure_code="user_denied", failure_at=patient.created_at)
     return {"source": found.id, "flow": flow["id"], "connection": f"conn_{active.id}"}
 
@@ -198,6 +201,8 @@ def calls_of(world):
     yield "listSources", "GET", "/connections?near=80202", None
     yield "getSource", "GET", f"/connections/{world['source']}", None
     yield "getBrands", "GET", "/directory/brands", None
+    yield "listRecords", "GET", "/patients/p-1/records", None
+    yield "listRecords", "GET", "/patients/p-1/records?type=Patient&since=2026-04-25T14:30:00%2B02:00&count=1", None
     yield "disconnectConnection", "DELETE", f"/patients/p-1/connections/{world['connection']}", None
     yield "deletePatient", "DELETE", "/patients/p-1", None
 
@@ -215,7 +220,7 @@ def test_real_answers_are_as_the_document_says(api, world):
         content = b"".join(response) if response.streaming else response.content
         assert response.status_code == 200, (name, content)
         told = OPERATIONS[name][2]["responses"]["200"]
-        [(media_type, described)] = told["content"].items()
+        (media_type, described), *_ = told["content"].items()
         assert response.headers["Content-Type"].startswith(media_type)
         assert {"X-Request-Id", "RateLimit-Limit"} <= set(response.headers)
         validator_of(described["schema"]).validate(json.loads(content))

@@ -9,11 +9,13 @@ from schemathesis.generation import GenerationMode
 _HOSTS = ["https://app.example", "https://app.example:8443", "http://localhost:3000", "http://127.0.0.1"]
 _PATHS = ["", "/", "/back", "/back?state=1", "/b%C3%A4ck?a=1&b=2"]
 _PLACES = ["80202", "94110-1234", "39.74,-104.99", "0, 180"]
+_INSTANTS = ["2026-04-25T14:30:00Z", "0001-01-01T00:00:00.5+14:00", "9999-12-31T23:59:59.999999999-12:30"]
 
 _deleted: set[str] = set()
 
 schemathesis.openapi.format("uri", st.builds(str.__add__, st.sampled_from(_HOSTS), st.sampled_from(_PATHS)))
 schemathesis.openapi.format("place", st.sampled_from(_PLACES))
+schemathesis.openapi.format("date-time", st.sampled_from(_INSTANTS))
 
 
 @schemathesis.hook
@@ -43,6 +45,7 @@ def _correct_query(query, is_valid):
         return
     # Cursors are signed, and good for one list with one set of filters.
     query.pop("starting_after", None)
+    query.pop("ending_before", None)
     # Not every five digits are a postal code, nor every two numbers a place.
     if "near" in query:
         query["near"] = _PLACES[len(str(query["near"])) % len(_PLACES)]

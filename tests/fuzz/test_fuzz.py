@@ -18,6 +18,7 @@ from organizations.operations import create_api_key, create_organization
 from patients.description import DISCONNECT
 from patients.models import Connection
 from patients.operations import create_patient
+from tests.records.stored import observations, resource, store
 from tests.serving import serving
 from tests.sources.catalogue import facility, source
 
@@ -46,8 +47,8 @@ def fuzzed_address(transactional_db, settings, monkeypatch):
 
 
 def make_documented_connection(organization):
-    """The connection of the document's examples, so that one is there to be ended."""
-    Connection.objects.create(
+    """The connection of the document's examples with a few records, so that one is there to be ended."""
+    made = Connection.objects.create(
         id=DISCONNECT.path_examples["connection_id"].removeprefix("conn_"),
         patient=create_patient(organization=organization, reference=DISCONNECT.path_examples["id"]),
         source=source("Stream Health"),
@@ -57,6 +58,7 @@ def make_documented_connection(organization):
         refresh_token="refresh",
         fhir_patient_id="chart-1",
     )
+    store(made, [resource("Patient", "chart-1"), *observations(3)])
 
 
 def test_no_generated_request_breaks_a_promise_of_the_document(fuzzed_address, tmp_path, capsys):

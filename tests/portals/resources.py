@@ -1,6 +1,7 @@
 """The FHIR side: a few resources of one patient, for who has a token."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,10 @@ from .tokens import granted_scopes
 
 SCOPE = re.compile(r"(?:patient|user)/(?P<kind>\*|[A-Z][A-Za-z]+)\.(?P<may>\*|read|write|[cruds]+)(?:\?.*)?")
 SEARCHABLE = ("Patient", "Observation", "Condition")
+
+
+# What a test puts in place of the few resources: it gets the request and the path below the base URL.
+Chart = Callable[[Request, str], Answer]
 
 
 class DeniedError(Exception):
@@ -32,11 +37,14 @@ class Resources:
     violations: list[str]
     fhir_base: str
     elsewhere: str
+    chart: Chart | None = None
 
     def answer(self, request: Request, below_base: str) -> Answer:
         """`below_base` is the path after the base URL, without a slash in front."""
         try:
             issued = self._token_of(request)
+            if self.chart is not None:
+                return self.chart(request, below_base)
             content = self._found(request, issued, *below_base.split("/"))
         except DeniedError as denied:
             return outcome(denied)

@@ -11,7 +11,7 @@ from .discovery import Addresses, capability_statement, smart_configuration
 from .faults import spoil, spoil_configuration
 from .grants import Grants, random_part
 from .listener import Answer, Listener, Request
-from .resources import Resources, fhir
+from .resources import Chart, Resources, fhir
 from .tokens import Tokens, published_keys
 from .visitor import visit
 
@@ -98,6 +98,10 @@ class Portal:
         """Sign in as the patient and return the callback address, without opening it."""
         answers = {"username": self.choices.username, "password": self.choices.password, "decision": decision}
         return visit(authorize_url, self.origins.values(), answers)
+
+    def serve(self, chart: Chart) -> None:
+        """Let `chart` answer for the patient's resources, behind the check of the token."""
+        self._resources.chart = chart
 
     def revoke_everything(self) -> None:
         """The patient takes back every permission."""

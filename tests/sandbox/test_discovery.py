@@ -33,7 +33,7 @@ def test_each_system_has_its_own_way_to_authenticate_clients():
         for system in SYSTEMS
     ]
 
-    assert methods == [["client_secret_basic"], ["none"], ["client_secret_post"]]
+    assert methods == [["client_secret_basic"], ["none"], ["client_secret_post"], ["client_secret_basic"]]
 
 
 def test_only_evergreen_announces_iss_on_the_way_back():

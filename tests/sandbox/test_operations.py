@@ -12,8 +12,8 @@ from tests.sandbox.conftest import REDIRECT_URI, ClientApp
 def test_preparing_gives_one_source_per_system_each_with_its_own_authentication():
     sources = prepare_sandbox(redirect_uri=REDIRECT_URI)
 
-    assert [source.auth_method for source in sources] == ["basic", "none", "post"]
-    assert [bool(source.client_secret) for source in sources] == [True, False, True]
+    assert [source.auth_method for source in sources] == ["basic", "none", "post", "basic"]
+    assert [bool(source.client_secret) for source in sources] == [True, False, True, True]
     assert sources[0].fhir_base_url == "http://testserver/sandbox/riverside/fhir"
     assert sources[0].portal_url == "http://testserver/sandbox/riverside/"
     assert all(source.facilities for source in sources)
@@ -50,5 +50,5 @@ def test_the_secret_is_not_shown_in_a_repr():
 def test_the_portal_users_say_what_happens_when_they_sign_in():
     users = portal_users()
 
-    assert [user.username for user in users] == ["maria", "noah", "walter", "grace", "oscar", "tina", "iris"]
+    assert len({user.username for user in users}) == len(users) == 14
     assert all(user.password == "sandbox-1234" and user.what_happens for user in users)

@@ -1,9 +1,10 @@
 import pytest
 
 from sandbox import scopes
+from sandbox.manners import Manners
 from sandbox.systems import SYSTEMS
 
-RIVERSIDE, _, EVERGREEN = SYSTEMS
+RIVERSIDE, _, EVERGREEN, _ = SYSTEMS
 
 
 def test_what_is_unknown_is_left_out_and_order_kept():
@@ -55,3 +56,20 @@ def test_everything_announced_and_registered_is_granted(system):
 
     assert scopes.grantable(system, announced) == announced
     assert scopes.grantable(system, registered) == registered
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        ("patient/*.rs", ["patient/Patient.rs", "patient/Condition.rs"]),
+        ("patient/*.read", ["patient/Patient.read", "patient/Condition.read"]),
+        ("patient/Condition.r", ["patient/Condition.r"]),
+        ("patient/Condition.rs patient/*.rs", ["patient/Condition.rs", "patient/Patient.rs"]),
+        ("patient/Observation.rs", []),
+        ("launch/patient offline_access", ["launch/patient", "offline_access"]),
+    ],
+)
+def test_a_portal_that_shares_some_types_only_grants_those_of_what_is_asked(asked, granted):
+    manners = Manners(shares=("Patient", "Condition", "Coverage"))
+
+    assert scopes.granted(RIVERSIDE, asked.split(), manners) == granted

@@ -5,11 +5,11 @@ import sys
 import pytest
 
 from sandbox.people import GRACE, LEO, MARIA, NOAH, PORTAL_USERS, WALTER
-from sandbox.synthetic.chart import build_chart, chart_of
+from sandbox.synthetic.chart import build_chart, chart_of, people_of
 from sandbox.synthetic.identifiers import patient_id
 from sandbox.systems import SYSTEMS
 
-RIVERSIDE, LAKESHORE, EVERGREEN = SYSTEMS
+RIVERSIDE, LAKESHORE, *_ = SYSTEMS
 CHARTS = [(system, person) for system in SYSTEMS for user in PORTAL_USERS for person in user.charts]
 NAMES = [f"{system.slug}-{person.key}" for system, person in CHARTS]
 
@@ -114,10 +114,11 @@ def test_an_adult_s_chart_has_the_usual_types():
 
 
 def test_every_chart_is_found_by_its_patient_s_id():
-    found = [chart_of(system, patient_id(system, person.key)) for system, person in CHARTS]
+    found = [people_of(system)[patient_id(system, person.key)] for system, person in CHARTS]
 
-    assert found == [build_chart(system, person) for system, person in CHARTS]
+    assert found == [person for _, person in CHARTS]
+    assert chart_of(RIVERSIDE, MARIA) == build_chart(RIVERSIDE, MARIA)
 
 
-def test_there_is_no_chart_of_an_unknown_patient():
-    assert chart_of(RIVERSIDE, patient_id(LAKESHORE, "maria")) is None
+def test_a_patient_of_one_system_is_unknown_at_another():
+    assert patient_id(LAKESHORE, "maria") not in people_of(RIVERSIDE)

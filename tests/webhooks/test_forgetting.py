@@ -1,0 +1,51 @@
+"""Events are kept for a month."""
+
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from webhooks import operations
+from webhooks.models import Event
+from webhooks.operations import emit, forget_old
+from webhooks.tasks import forget_old_events
+
+
+@pytest.fixture
+def write(organization):
+    """An event that was written so long ago."""
+
+    def written(ago: timedelta) -> Event:
+        now = timezone.now()
+        with time_machine.travel(now - ago, tick=False):
+            return emit(organization, "patient.deleted", {}, now=now - ago)
+
+    return written
+
+
+def test_events_are_forgotten_after_thirty_days(write):
+    write(timedelta(days=30, minutes=1))
+    kept = [write(timedelta(days=30, minutes=-1)), write(timedelta(0))]
+
+    forget_old_events(0)
+
+    assert list(Event.objects.order_by("pk")) == kept
+
+
+def test_the_oldest_are_forgotten_first_and_the_rest_is_left_for_the_next_time(write, monkeypatch):
+    monkeypatch.setattr(operations, "BATCH", 2)
+    monkeypatch.setattr(operations, "MAX_BATCHES", 2)
+    events = [write(timedelta(days=40 - number)) for number in range(7)]
+
+    assert forget_old(timezone.now()) == 4
+    assert list(Event.objects.order_by("pk")) == events[4:]
+    assert [forget_old(timezone.now()) for _ in range(2)] == [3, 0]
+
+
+def test_forgetting_costs_one_statement_a_batch_and_loads_none(write, django_assert_num_queries):
+    for _ in range(30):
+        write(timedelta(days=31))
+
+    with django_assert_num_queries(1):
+        assert forget_old(timezone.now()) == 30

@@ -1,0 +1,65 @@
+"""What apps are told of."""
+
+from datetime import datetime
+
+from django.db import models
+from django.db.models import Q
+
+from common import versions
+from common.ids import ULID_LENGTH, first_ulid_at, new_ulid
+from organizations.models import Organization
+from webhooks.events import EventType
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    def about_patient(self, organization_id: str, patient_id: str) -> "EventQuerySet":
+        return self.filter(organization_id=organization_id, patient_id=patient_id)
+
+    def written_before(self, moment: datetime) -> "EventQuerySet":
+        return self.filter(pk__lt=first_ulid_at(moment))
+
+
+class Event(models.Model):
+    """A fact, with what is told of it. Append-only: what an app reads of an event never changes.
+
+    Its id is of the moment at which it was written, so that the events of a workspace sort by it.
+    """
+
+    id = models.CharField(max_length=ULID_LENGTH, primary_key=True, default=new_ulid, editable=False)
+    # Its index is below, together with the id.
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="events", db_index=False)
+    type = models.CharField(max_length=40, choices=[(name.value, name.value) for name in EventType])
+    object = models.JSONField(help_text="`data.object` of the event, as the API wrote it at that moment.")
+    api_version = models.CharField(
+        max_length=10, default=versions.current, help_text="The version of the API that `object` is written in."
+    )
+    # No foreign key: patients are above this app. What is about no patient, or outlives them, has none.
+    patient_id = models.CharField(
+        max_length=ULID_LENGTH, null=True, blank=True, help_text="Our own id of the patient it is about."
+    )
+    created_at = models.DateTimeField(help_text="When it happened.")
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(type__in=[name.value for name in EventType]), name="webhooks_event_type_known"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="webhooks_event_newest"),
+            models.Index(fields=["organization", "type", "-id"], name="webhooks_event_newest_of_type"),
+            # Staff look at all workspaces.
+            models.Index(fields=["type", "-id"], name="webhooks_event_by_type"),
+            models.Index(
+                fields=["patient_id"], condition=Q(patient_id__isnull=False), name="webhooks_event_by_patient"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def public_id(self) -> str:
+        return f"evt_{self.pk}"
