@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Tests that start the product itself, one at a time; the others share the machine's cores.
 ALONE := tests/browser tests/test_demo.py tests/installation
 
-.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale openapi fuzz
+.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull openapi fuzz
 
 demo: export SANDBOX = true
 demo: export BASE_URL = http://localhost:$(PORT)
@@ -58,6 +58,10 @@ bench-golden: .venv/.dev
 
 bench-import: .venv/.dev
 	@$(BIN)/python -m bench.directory_import
+
+bench-pull: RESOURCES ?= 100000
+bench-pull: .venv/.dev
+	@$(BIN)/python -m bench.pull --resources $(RESOURCES)
 
 bench-api: .venv/.dev
 	@$(BIN)/python -m bench.api

@@ -11,7 +11,8 @@ from patients.models import Connection
 from records.fhir import Found, Page
 
 # Bodies are written by PostgreSQL from the text that was received, so that decimals keep their digits (FHIR R4, 2.24).
-# What is there with the same hash is left alone before anything is written or locked.
+# What is there with the same hash is left alone before anything is written or locked. (Looked up one by one: as a join
+# it would be planned by statistics that know nothing yet of what this pull has written.)
 _STORE = """
 WITH given AS MATERIALIZED (
     SELECT wanted.resource_type, wanted.resource_id, bundle.entry -> 'resource' AS body
@@ -25,11 +26,10 @@ INSERT INTO records_record AS known
     (patient_id, connection_id, source_id, resource_type, resource_id, body, body_hash, created_at, updated_at)
 SELECT %(patient)s, %(connection)s, %(source)s, resource_type, resource_id, body, body_hash, %(now)s, %(now)s
 FROM hashed
-WHERE NOT EXISTS (
-    SELECT FROM records_record AS same
-    WHERE same.patient_id = %(patient)s AND same.source_id = %(source)s
-        AND same.resource_type = hashed.resource_type AND same.resource_id = hashed.resource_id
-        AND same.body_hash = hashed.body_hash
+WHERE body_hash IS DISTINCT FROM (
+    SELECT here.body_hash FROM records_record AS here
+    WHERE here.patient_id = %(patient)s AND here.source_id = %(source)s
+        AND here.resource_type = hashed.resource_type AND here.resource_id = hashed.resource_id
 )
 ORDER BY resource_type, resource_id
 ON CONFLICT (patient_id, source_id, resource_type, resource_id) DO UPDATE
