@@ -60,8 +60,9 @@ bench-import: .venv/.dev
 	@$(BIN)/python -m bench.directory_import
 
 bench-pull: RESOURCES ?= 100000
+bench-pull: PAGE_MS ?= 30
 bench-pull: .venv/.dev
-	@$(BIN)/python -m bench.pull --resources $(RESOURCES)
+	@$(BIN)/python -m bench.pull --resources $(RESOURCES) --page-ms $(PAGE_MS)
 
 bench-api: .venv/.dev
 	@$(BIN)/python -m bench.api

@@ -1,7 +1,8 @@
-"""A FHIR server with one patient's record, as fast as one can be in Python: pages are made before anybody asks."""
+"""A FHIR server with one patient's record, whose pages are made before anybody asks."""
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -12,10 +13,10 @@ PAGE_SIZE = 100
 
 
 def main() -> None:
-    port, count = int(sys.argv[1]), int(sys.argv[2])
+    port, count, page_ms = (int(argument) for argument in sys.argv[1:4])
     base = f"http://127.0.0.1:{port}/fhir"
     pages = list(made_pages(base, count))
-    server = ThreadingHTTPServer(("127.0.0.1", port), handler(pages))
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler(pages, page_ms / 1000))
     server.serve_forever()
 
 
@@ -53,7 +54,7 @@ def observation(number: int) -> dict[str, object]:
     }
 
 
-def handler(pages: list[bytes]) -> type[BaseHTTPRequestHandler]:
+def handler(pages: list[bytes], seconds: float) -> type[BaseHTTPRequestHandler]:
     empty = json.dumps({"resourceType": "Bundle", "type": "searchset", "entry": []}).encode()
 
     class Handler(BaseHTTPRequestHandler):
@@ -75,6 +76,7 @@ def handler(pages: list[bytes]) -> type[BaseHTTPRequestHandler]:
         def _page(self, kind: str, query: dict[str, list[str]]) -> bytes:
             if kind != "Observation" or "_lastUpdated" in query:  # nothing has changed since
                 return empty
+            time.sleep(seconds)
             return pages[int(query.get("_page", ["0"])[0])]
 
         def _answer(self, status: int, body: bytes) -> None:

@@ -52,6 +52,9 @@ class Pull(models.Model):
     changed = models.PositiveIntegerField(default=0)
     faults = models.PositiveIntegerField(default=0, help_text="Parts that are not, or not completely, here.")
 
+    # References that whoever has the turn has noted already; most pages refer to the same few.
+    noted: set[tuple[str, str]]
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -166,7 +169,7 @@ class Record(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["patient", "source", "resource_type", "resource_id"], name="records_record_unique"
+                fields=["patient", "source", "resource_id", "resource_type"], name="records_record_unique"
             )
         ]
         indexes = [

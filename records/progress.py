@@ -52,6 +52,7 @@ def claim(pull_id: str, now: datetime) -> Pull | None:
         if not due.update(status=PullStatus.RUNNING, turn=F("turn") + 1, wake_at=now + LEASE, problem=""):
             return None
     pull = Pull.objects.select_related("connection__source", "connection__patient__organization").get(pk=pull_id)
+    pull.noted = set()
     if pull.started_at is None:
         pull.started_at = now
         _mine(pull).update(started_at=now)
@@ -233,7 +234,8 @@ def _note_loop(step: PullStep) -> None:
 
 def _add_references(pull: Pull, page: Page) -> None:
     """Note what is still to be read of what the page refers to. A pull of changes reads only what is not here."""
-    wanted = {reference for found in page.found for reference in found.references}
+    wanted = {reference for found in page.found for reference in found.references} - pull.noted
+    pull.noted |= wanted
     if wanted and not pull.is_whole:
         wanted -= _here(pull, wanted)
     room = MAX_REFERENCES - Reference.objects.filter(pull=pull).count() if wanted else 0

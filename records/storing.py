@@ -11,8 +11,9 @@ from patients.models import Connection
 from records.fhir import Found, Page
 
 # Bodies are written by PostgreSQL from the text that was received, so that decimals keep their digits (FHIR R4, 2.24).
-# What is there with the same hash is left alone before anything is written or locked. (Looked up one by one: as a join
-# it would be planned by statistics that know nothing yet of what this pull has written.)
+# What is there with the same hash is left alone before anything is written or locked. It is looked up one by one, and
+# the type is compared in a way that no index of types fits: statistics know nothing yet of what a first pull has just
+# written, and by them PostgreSQL would rather walk through all that the patient has of a type.
 _STORE = """
 WITH given AS MATERIALIZED (
     SELECT wanted.resource_type, wanted.resource_id, bundle.entry -> 'resource' AS body
@@ -29,7 +30,7 @@ FROM hashed
 WHERE body_hash IS DISTINCT FROM (
     SELECT here.body_hash FROM records_record AS here
     WHERE here.patient_id = %(patient)s AND here.source_id = %(source)s
-        AND here.resource_type = hashed.resource_type AND here.resource_id = hashed.resource_id
+        AND here.resource_id = hashed.resource_id AND here.resource_type || '' = hashed.resource_type
 )
 ORDER BY resource_type, resource_id
 ON CONFLICT (patient_id, source_id, resource_type, resource_id) DO UPDATE

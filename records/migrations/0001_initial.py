@@ -148,7 +148,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='record',
-            constraint=models.UniqueConstraint(fields=('patient', 'source', 'resource_type', 'resource_id'), name='records_record_unique'),
+            constraint=models.UniqueConstraint(fields=('patient', 'source', 'resource_id', 'resource_type'), name='records_record_unique'),
         ),
         migrations.AddConstraint(
             model_name='reference',

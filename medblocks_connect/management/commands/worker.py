@@ -5,7 +5,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 
@@ -17,6 +17,9 @@ POLLING_SECONDS = 1.0
 HEARTBEAT_SECONDS = 10.0
 # After so long without a heartbeat a worker is believed dead, and what it was doing is done again.
 STALLED_SECONDS = 30.0
+# For what asyncio itself wants a thread for while all jobs run: looking up the database's host.
+_SPARE_THREADS = 2
+ENDED = "The worker ended by itself; its log says why. Start it again: what it was doing is done again."
 
 
 class Command(BaseCommand):
@@ -38,9 +41,9 @@ class Command(BaseCommand):
 
 
 async def _run(pulls: int, others: int) -> None:
-    """Both kinds of work side by side. If one breaks, so does all: a supervisor starts it anew."""
+    """Both kinds of work side by side, until both have come to their end."""
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(pulls + others, thread_name_prefix="job"))
+    loop.set_default_executor(ThreadPoolExecutor(pulls + others + _SPARE_THREADS, thread_name_prefix="job"))
     other_queues = sorted({task.queue for task in app.tasks.values()} - {PULLS})
     async with app.open_async():
         workers = [
@@ -49,14 +52,13 @@ async def _run(pulls: int, others: int) -> None:
         ]
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, _stop, workers)
-        try:
-            await asyncio.gather(*workers)
-        except asyncio.CancelledError:
-            if not stopping.is_set():
-                raise
-        finally:
-            _stop(workers)
-            await asyncio.gather(*workers, return_exceptions=True)
+        await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
+        was_asked = stopping.is_set()
+        _stop(workers)
+        ends = await asyncio.gather(*workers, return_exceptions=True)
+    if not was_asked:
+        # Procrastinate's worker ends without an error when it loses the database; half a worker would be worse.
+        raise CommandError(ENDED) from next((end for end in ends if isinstance(end, Exception)), None)
 
 
 async def _worker(name: str, queues: list[str], at_once: int) -> None:
@@ -72,7 +74,9 @@ async def _worker(name: str, queues: list[str], at_once: int) -> None:
 
 
 def _stop(workers: "list[asyncio.Task[None]]") -> None:
-    """Take no new jobs; let those that run come to a good moment."""
+    """Take no new jobs; let those that run come to a good moment. Once: a second cancellation would cut them off."""
+    if stopping.is_set():
+        return
     stopping.set()
     for worker in workers:
         worker.cancel()

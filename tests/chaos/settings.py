@@ -1,0 +1,11 @@
+"""The tests' settings for processes that a test starts beside itself, on its own database."""
+
+import os
+
+from tests.settings import *  # noqa: F403
+
+DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE_NAME"]  # noqa: F405
+# As in production: what a killed process had taken from its pool must not be missed by anybody.
+DATABASES["default"]["OPTIONS"]["pool"] = DATABASE_POOL  # noqa: F405
+BASE_URL = os.environ["TEST_BASE_URL"]
+OAUTH2_PROVIDER["REFRESH_TOKEN_GRACE_PERIOD_SECONDS"] = int(os.environ["TEST_GRACE_SECONDS"])  # noqa: F405
