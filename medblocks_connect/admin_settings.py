@@ -63,6 +63,7 @@ NAVIGATION = [
         "items": [
             _item("Organizations", "apartment", "organizations", "organization"),
             _item("API keys", "key", "organizations", "apikey"),
+            _item("Events", "notifications", "webhooks", "event"),
         ],
     },
     {

@@ -22,7 +22,10 @@ from patients.revocation_admin import RevocationAdmin
 __all__ = ["ConnectionAdmin", "PatientAdmin", "RevocationAdmin", "patients_called"]
 
 SHOWN_CONNECTIONS = 50
-ERASES = "All flows with their sign-ins and trails, all connections with their tokens, and the patient. For good."
+ERASES = (
+    "All flows with their sign-ins and trails, all connections with their tokens, all records and pulls, and the "
+    "patient. For good."
+)
 
 
 @admin.register(Patient)

@@ -55,6 +55,14 @@ def test_the_sandbox_knows_nothing_of_the_product_and_the_product_nothing_of_the
         "sources.reading.brands",
         "sources.reading.plain_lists",
         "organizations.keys",
+        "records.plans",
+        "records.fhir",
+        "records.fhir.addresses",
+        "records.fhir.pages",
+        "records.fhir.problems",
+        "records.fhir.reading",
+        "records.fhir.references",
+        "records.fhir.server",
     ],
 )
 def test_protocol_modules_know_neither_models_nor_settings(module):

@@ -30,4 +30,9 @@ class Migration(migrations.Migration):
             model_name='connection',
             index=models.Index(condition=models.Q(('pull_due_at__isnull', False), ('status', 'active')), fields=['pull_due_at'], name='patients_connection_by_pull'),
         ),
+        # Connections made before there were pulls have their first one within the next day.
+        migrations.RunSQL(
+            "UPDATE patients_connection SET pull_due_at = now() + random() * interval '24 hours' WHERE status = 'active'",
+            migrations.RunSQL.noop,
+        ),
     ]

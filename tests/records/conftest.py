@@ -1,9 +1,13 @@
-"""A patient with access to one chart, and nothing read from it yet."""
+"""Patients with access to one chart: written into the database, or by signing in at a portal."""
 
 import pytest
+from django.db import connection as database
 
 from patients.models import Connection, Patient
 from patients.operations import create_patient
+from tests.journey.patient import PatientBrowser
+from tests.records.charts import Chart
+from tests.records.pulled import chart_at
 from tests.records.stored import connection_of
 
 
@@ -17,3 +21,34 @@ def patient(organization) -> Patient:
 def access(patient) -> Connection:
     """Access of patient p-1, written into the database: no portal knows it."""
     return connection_of(patient)
+
+
+@pytest.fixture
+def leave_no_jobs(transactional_db):
+    """Tests that commit would leave their jobs to others: Django empties only tables of its own."""
+    yield
+    with database.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_periodic_defers; DELETE FROM procrastinate_jobs")
+
+
+@pytest.fixture
+def browser() -> PatientBrowser:
+    return PatientBrowser()
+
+
+@pytest.fixture
+def charted(leave_no_jobs, api, browser):
+    """A portal, the chart behind it, and the connection of patient p-1, who signed in there."""
+    with chart_at(api, browser) as (portal, chart, connection):
+        yield portal, chart, connection
+        assert portal.violations == []
+
+
+@pytest.fixture
+def chart(charted) -> Chart:
+    return charted[1]
+
+
+@pytest.fixture
+def connection(charted) -> Connection:
+    return charted[2]

@@ -11,7 +11,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from patients.holding import holding
 from patients.models import Connection
 from records import pulling
-from records.models import Pull, PullKind, PullStep, Record
+from records.models import Pause, Pull, PullKind, PullStep, Record
 from records.operations import TASK, request_pull
 from tests.journey.conftest import registered
 from tests.patients.connected import connect_at
@@ -56,6 +56,23 @@ def pull_again(connection: Connection, kind: PullKind = PullKind.MANUAL) -> Pull
 def jobs() -> list[ProcrastinateJob]:
     """The jobs of pulls that wait for a worker or for their time."""
     return list(ProcrastinateJob.objects.filter(task_name=TASK, status="todo").order_by("pk"))
+
+
+def let_time_pass(connection: Connection) -> None:
+    """What was put off is due now."""
+    now = timezone.now()
+    PullStep.objects.filter(pull__connection=connection).update(retry_at=now)
+    Pull.objects.filter(connection=connection).update(wake_at=now)
+    Pause.objects.all().delete()
+
+
+def again(connection: Connection) -> Connection:
+    """The row as it is now."""
+    return Connection.objects.get(pk=connection.pk)
+
+
+def step_of(pull: Pull, name: str) -> PullStep:
+    return steps(pull)[name]
 
 
 def steps(pull: Pull) -> dict[str, PullStep]:

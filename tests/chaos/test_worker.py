@@ -1,0 +1,171 @@
+"""`manage.py worker` as a process: how it ends, what it leaves behind, and who goes on with it."""
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from django.db import connection as database
+from django.utils import timezone
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
+
+from medblocks_connect.management.commands.worker import ENDED
+from records.models import PullStatus, PullStep
+from tests.chaos.processes import Process
+
+RECORDS_OF_WALTER = 3466
+QUICK = "organizations.tasks.purge_idempotency_keys"
+
+
+def eventually(is_so: Callable[[], object], within: float = 30) -> None:
+    deadline = time.monotonic() + within
+    while not is_so():
+        assert time.monotonic() < deadline, "it never came to pass"
+        time.sleep(0.05)
+
+
+def statuses(task: str) -> list[str]:
+    return list(ProcrastinateJob.objects.filter(task_name=task).order_by("pk").values_list("status", flat=True))
+
+
+def is_ready(worker: Process) -> bool:
+    worker.check()
+    return worker.output.count("Starting worker on") == 2
+
+
+def pages(pull) -> int:
+    return sum(PullStep.objects.filter(pull=pull).values_list("pages", flat=True))
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_sigterm_ends_a_worker_at_the_next_page_and_the_next_worker_goes_on_from_there(world, start_worker, times):
+    pull = world.connect("p-1", "riverside", "walter").pulls.get()
+    worker = start_worker()
+    eventually(lambda: pages(pull) > 20)
+
+    for _ in range(times):
+        worker.tell(signal.SIGTERM)
+        time.sleep(0.01)
+
+    assert worker.ended(within=10) == 0
+    pull.refresh_from_db()
+    left = pages(pull)
+    assert pull.status == PullStatus.WAITING
+    assert 0 < pull.received < RECORDS_OF_WALTER
+    assert statuses("records.tasks.pull") == ["succeeded", "todo"]
+    assert not ProcrastinateJob.objects.filter(status__in=["doing", "aborted", "failed"]).exists()
+    assert not ProcrastinateWorker.objects.exists()
+
+    following = start_worker()
+    eventually(lambda: type(pull).objects.filter(pk=pull.pk, status=PullStatus.COMPLETED).exists())
+    pull.refresh_from_db()
+    assert (pull.received, pull.added) == (RECORDS_OF_WALTER, RECORDS_OF_WALTER)
+    assert pages(pull) > left
+    assert following.stop() == 0
+
+
+def test_an_idle_worker_ends_at_once(transactional_db, start_worker):
+    worker = start_worker()
+    eventually(lambda: is_ready(worker))
+
+    started = time.monotonic()
+
+    assert worker.stop() == 0
+    assert time.monotonic() - started < 3
+
+
+def test_pulls_hold_up_no_other_job(world, start_worker):
+    pulls = [world.connect("p-1", portal, "anton").pulls.get() for portal in world.sources]  # a second for each answer
+    worker = start_worker("--pulls", str(len(pulls)), "--others", "1")
+    eventually(lambda: ProcrastinateJob.objects.filter(task_name="records.tasks.pull", status="doing").count() == 4)
+    eventually(lambda: not ProcrastinateJob.objects.filter(queue_name="default", status__in=["todo", "doing"]).exists())
+
+    started = time.monotonic()
+    job = app.configure_task(QUICK).defer(timestamp=0)
+    eventually(lambda: ProcrastinateJob.objects.get(pk=job).status == "succeeded", within=3)
+
+    assert time.monotonic() - started < 1
+    assert ProcrastinateJob.objects.filter(task_name="records.tasks.pull", status="doing").count() == 4
+    worker.check()
+
+
+def test_what_a_killed_worker_was_doing_is_done_by_the_next(world, start_worker):
+    pull = world.connect("p-1", "riverside", "walter").pulls.get()
+    killed = start_worker("--hurry")
+    eventually(lambda: pages(pull) > 20)
+    killed.kill()
+    assert "doing" in statuses("records.tasks.pull")
+
+    start_worker("--hurry")
+
+    eventually(lambda: type(pull).objects.filter(pk=pull.pk, status=PullStatus.COMPLETED).exists())
+    pull.refresh_from_db()
+    assert (pull.received, pull.added) == (RECORDS_OF_WALTER, RECORDS_OF_WALTER)
+    eventually(lambda: not ProcrastinateJob.objects.filter(task_name="records.tasks.pull", status="doing").exists())
+
+
+def left_by_a_dead_worker(queueing_lock: str, task: str = QUICK) -> int:
+    """A job that was begun and never ended."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour') RETURNING id"
+        )
+        (worker,) = cursor.fetchone()
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, args, status, worker_id)"
+            " VALUES ('default', %s, %s, '{\"timestamp\": 0}', 'doing', %s) RETURNING id",
+            [task, queueing_lock, worker],
+        )
+        return cursor.fetchone()[0]
+
+
+def test_a_job_left_behind_that_waits_anew_already_does_not_keep_the_others_from_being_taken_up(
+    transactional_db, start_worker
+):
+    superseded = left_by_a_dead_worker("once")
+    twin = left_by_a_dead_worker("twins"), left_by_a_dead_worker("twins")
+    other = left_by_a_dead_worker("another")
+    later = timezone.now() + timezone.timedelta(days=1)
+    waiting = app.configure_task(QUICK, queueing_lock="once", schedule_at=later).defer(timestamp=0)
+
+    start_worker("--hurry")
+
+    def status(job: int) -> str:
+        return ProcrastinateJob.objects.get(pk=job).status
+
+    eventually(lambda: status(other) == "succeeded")
+    eventually(lambda: {status(job) for job in twin} <= {"succeeded", "aborted"})
+    assert "succeeded" in {status(job) for job in twin}
+    assert (status(superseded), status(waiting)) == ("aborted", "todo")
+
+
+@contextmanager
+def database_away():
+    """For as long as the block lasts nobody gets a connection, and all but ours are cut."""
+    name, elsewhere = database.settings_dict["NAME"], {**database.get_connection_params(), "dbname": "postgres"}
+    wanted = {key: elsewhere[key] for key in ("host", "port", "user", "password", "dbname") if elsewhere.get(key)}
+    with database.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (ours,) = cursor.fetchone()
+    with psycopg.connect(**wanted, autocommit=True) as beside:
+        beside.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            beside.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s", [name, ours]
+            )
+            yield
+        finally:
+            beside.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def test_a_worker_that_loses_the_database_ends_as_a_whole_and_says_so(transactional_db, start_worker):
+    worker = start_worker("--hurry")
+    eventually(lambda: is_ready(worker))
+
+    with database_away():
+        assert worker.ended(within=60) == 1
+
+    assert ENDED in worker.output
