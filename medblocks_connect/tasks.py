@@ -1,9 +1,16 @@
 """Background jobs about background jobs."""
 
+import logging
+
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
 
 from medblocks_connect.management.commands.worker import STALLED_SECONDS
+
+logger = logging.getLogger("medblocks.jobs")
 
 
 @app.periodic(cron="* * * * *")
@@ -12,4 +19,15 @@ async def take_up_stalled_jobs(context: JobContext, timestamp: int) -> None:
     """Every minute: do again what workers were doing when they died. Every job here may run twice."""
     manager = context.app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+        try:
+            await _take_up(job, manager)
+        except ConnectorException:  # it has ended after all, or somebody else took it up
+            logger.info("a stalled job moved on by itself", extra={"job": job.id})
+
+
+async def _take_up(job: Job, manager: JobManager) -> None:
+    try:
         await manager.retry_job(job)
+    except UniqueViolation:
+        # Its queueing lock: the same waits to be done already.
+        await manager.finish_job(job, Status.ABORTED, delete_job=False)

@@ -183,13 +183,14 @@ def _later(pull: Pull, step: PullStep, problem: Temporary, now: datetime) -> Non
         raise GivenUp(problem.verdict, problem.words)
     wait = problem.retry_after or WAITS[step.failures] * random.uniform(0.9, 1.1)  # noqa: S311  no secret
     until = now + wait
-    if problem.verdict == Verdict.RATE_LIMITED:
+    is_about_all = problem.verdict != Verdict.PORTAL_FAILED or problem.retry_after is not None
+    if is_about_all:
         progress.pause_source(pull, until)
     progress.postpone_step(pull, step, problem, until, now)
     if wait <= SHORT:
         time.sleep(wait.total_seconds())
         step.retry_at = None
-    elif problem.verdict != Verdict.PORTAL_FAILED:
+    elif is_about_all:
         raise Sleep(until, f"{problem.verdict.label[:1].upper()}{problem.verdict.label[1:]}; we ask again.")
 
 

@@ -1,4 +1,5 @@
 import pytest
+from django.db import connection
 
 from tests.chaos.processes import web_server, worker
 from tests.chaos.world import prepared
@@ -11,7 +12,14 @@ def grace_seconds() -> int:
 
 
 @pytest.fixture
-def world(transactional_db, settings, tmp_path, grace_seconds):
+def queue(transactional_db):
+    """The test's database with nothing to do in it: Django empties other tables than its own not at all."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers, procrastinate_periodic_defers CASCADE")
+
+
+@pytest.fixture
+def world(queue, settings, tmp_path, grace_seconds):
     """The product with its sandbox, served on the test's database."""
     settings.BASE_URL = settings.BASE_URL  # restored afterwards
     with web_server(tmp_path, grace_seconds=grace_seconds) as address:
@@ -19,7 +27,7 @@ def world(transactional_db, settings, tmp_path, grace_seconds):
 
 
 @pytest.fixture
-def start_worker(transactional_db, tmp_path):
+def start_worker(queue, tmp_path):
     """Starts a real worker; what still runs at the end of the test is killed."""
     started = []
 

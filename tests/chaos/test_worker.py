@@ -67,7 +67,7 @@ def test_sigterm_ends_a_worker_at_the_next_page_and_the_next_worker_goes_on_from
     assert following.stop() == 0
 
 
-def test_an_idle_worker_ends_at_once(transactional_db, start_worker):
+def test_an_idle_worker_ends_at_once(start_worker):
     worker = start_worker()
     eventually(lambda: is_ready(worker))
 
@@ -122,9 +122,7 @@ def left_by_a_dead_worker(queueing_lock: str, task: str = QUICK) -> int:
         return cursor.fetchone()[0]
 
 
-def test_a_job_left_behind_that_waits_anew_already_does_not_keep_the_others_from_being_taken_up(
-    transactional_db, start_worker
-):
+def test_a_job_left_behind_that_waits_anew_already_does_not_keep_the_others_from_being_taken_up(start_worker):
     superseded = left_by_a_dead_worker("once")
     twin = left_by_a_dead_worker("twins"), left_by_a_dead_worker("twins")
     other = left_by_a_dead_worker("another")
@@ -161,7 +159,7 @@ def database_away():
             beside.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
 
-def test_a_worker_that_loses_the_database_ends_as_a_whole_and_says_so(transactional_db, start_worker):
+def test_a_worker_that_loses_the_database_ends_as_a_whole_and_says_so(start_worker):
     worker = start_worker("--hurry")
     eventually(lambda: is_ready(worker))
 
