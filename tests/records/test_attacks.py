@@ -68,7 +68,9 @@ def test_a_next_page_that_the_portal_has_forgotten_is_not_taken_for_the_end(conn
     assert pull.faults > 0
 
 
-def test_a_question_of_one_patient_that_is_not_answered_keeps_no_other_patient_waiting(connection, chart, charted, api, browser):
+def test_a_question_of_one_patient_that_is_not_answered_keeps_no_other_patient_waiting(
+    connection, chart, charted, api, browser
+):
     other = connect_at(api, browser, charted[0], connection.source, patient_id="p-2")
     chart.faults["Condition"] = always(408)
     go_on(connection)
@@ -95,7 +97,9 @@ def test_access_for_one_time_survives_a_portal_that_says_401_of_one_type(leave_n
 
 
 def test_signing_in_again_with_wider_access_brings_what_it_covers_although_a_pull_is_open(leave_no_jobs, api, browser):
-    narrow = Choices(refresh_answer="rotated", scopes_answered=("launch/patient", "offline_access", "patient/Patient.rs"))
+    narrow = Choices(
+        refresh_answer="rotated", scopes_answered=("launch/patient", "offline_access", "patient/Patient.rs")
+    )
     with chart_at(api, browser, narrow) as (portal, chart, connection):
         chart.add("Observation", "o1")
         chart.faults["Patient"] = always(503)
@@ -113,7 +117,9 @@ def test_signing_in_again_with_wider_access_brings_what_it_covers_although_a_pul
 
 
 def test_a_pull_whose_access_is_never_renewed_ends_some_day(leave_no_jobs, api, browser):
-    stuck = Choices(refresh_answer="rotated", token_fault="error_401", token_fault_on="refresh", token_error="invalid_client")
+    stuck = Choices(
+        refresh_answer="rotated", token_fault="error_401", token_fault_on="refresh", token_error="invalid_client"
+    )
     with chart_at(api, browser, stuck) as (_, _, connection):
         long_ago = timezone.now() - timedelta(days=60)
         Pull.objects.update(requested_at=long_ago)
@@ -134,7 +140,9 @@ def test_a_pull_whose_access_is_never_renewed_ends_some_day(leave_no_jobs, api, 
 def test_resources_about_another_patient_are_not_kept(connection, chart):
     chart.add("Observation", "mine", subject={"reference": f"Patient/{chart.patient}"})
     chart.add("Observation", "theirs", subject={"reference": "Patient/somebody-else"})
-    chart.bodies["Condition"] = [json.dumps({"resourceType": "Patient", "id": "somebody-else", "name": [{"family": "X"}]})]
+    chart.bodies["Condition"] = [
+        json.dumps({"resourceType": "Patient", "id": "somebody-else", "name": [{"family": "X"}]})
+    ]
 
     go_on(connection)
 
@@ -185,7 +193,11 @@ def test_many_who_wait_for_one_source_do_not_hide_a_dead_worker_at_another(organ
     waiting = []
     for number in range(scheduling.AT_ONCE + 1):
         each = Connection(
-            patient=busy.patient, source=busy.source, flow_id="f", status="active", access_token="a",
+            patient=busy.patient,
+            source=busy.source,
+            flow_id="f",
+            status="active",
+            access_token="a",
             fhir_patient_id=f"chart-{number}x",
         )
         waiting.append(each)
