@@ -9,6 +9,7 @@ outage, other patients' turn) puts the pull to sleep: its rows say where to go o
 import logging
 import random
 import time
+import traceback
 from datetime import datetime, timedelta
 
 from django.utils import timezone
@@ -19,7 +20,7 @@ from patients.tokens import AccessEnded, AccessUnavailable
 from records import progress
 from records.asking import Asker
 from records.ending import end
-from records.fhir import FhirProblem, Final, Page, QuestionRefused, Temporary
+from records.fhir import FhirProblem, Final, Page, QuestionRefused, Temporary, TokenRefused
 from records.models import Pull, PullStep, Reference, StepStatus
 from records.planning import plan
 from records.plans import Question, Retreat, simpler
@@ -37,6 +38,8 @@ SHORT = timedelta(seconds=2)
 AFTER_A_FAULT, MENDED_WITHIN = timedelta(minutes=10), timedelta(days=1)
 # More than any person's record has; a portal that never ends its pages does.
 MAX_PAGES = 5_000
+# After so many types for which the portal took no token, the others are not asked for.
+MAX_NOT_TAKEN = 3
 # So many refusals in a row, and no other resource of the type is asked for.
 MAX_REFUSED = 5
 
@@ -72,8 +75,10 @@ def go_on(pull_id: str, now: datetime) -> None:
         progress.sleep(pull, nap.until, str(nap))
     except (progress.TakenOver, PatientErased):
         logger.info("pull was taken over, or its patient erased")
-    except Exception:
-        logger.exception("pull broke off")
+    except Exception as error:  # noqa: BLE001  whatever it is, the pull has to go on one day
+        # Without the message: PostgreSQL's quote what was to be written.
+        where = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("pull broke off with %s\n%s", type(error).__name__, where)
         _after_a_fault_of_ours(pull)
     progress.wake_next(pull.source_id, timezone.now())
 
@@ -163,6 +168,8 @@ def _note_problem(pull: Pull, step: PullStep, problem: FhirProblem) -> None:
     now = timezone.now()
     if isinstance(problem, Temporary):
         _later(pull, step, problem, now)
+    elif isinstance(problem, TokenRefused) and _is_taken_nowhere(pull):
+        raise GivenUp(problem.verdict, problem.words)
     elif isinstance(problem, QuestionRefused) and not step.pages:
         question = Question(step.resource_type, step.parameters, Retreat(step.retreat))
         others = simpler(question, incremental=step.changed_since is not None)
@@ -172,6 +179,11 @@ def _note_problem(pull: Pull, step: PullStep, problem: FhirProblem) -> None:
             progress.end_step(pull, step, problem.verdict, problem.words, now)
     else:
         progress.end_step(pull, step, problem.verdict, problem.words, now)
+
+
+def _is_taken_nowhere(pull: Pull) -> bool:
+    """Whether the portal refuses fresh tokens for one type after the other. Each costs a renewal."""
+    return pull.steps.filter(verdict=Verdict.NOT_TAKEN).count() + 1 >= MAX_NOT_TAKEN
 
 
 def _later(pull: Pull, step: PullStep, problem: Temporary, now: datetime) -> None:

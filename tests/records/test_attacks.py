@@ -1,24 +1,25 @@
 """What a hostile or merely odd portal, an impatient worker and unlucky moments do to pulls and records."""
 
 import json
+import threading
+import time
 from datetime import timedelta
 
 import pytest
 from django.db import connection as database
 from django.utils import timezone
-from procrastinate.contrib.django import app
 
+from patients.holding import holding
 from patients.models import Connection, ConnectionStatus
-from patients.operations import create_patient, disconnect
+from patients.operations import create_patient
 from records import progress, pulling, scheduling
-from records.models import Pause, Pull, PullKind, PullStatus, PullStep, Record, StepStatus
-from records.verdicts import Verdict
+from records.models import Pull, PullStatus
 from tests.patients.connected import connect_at
 from tests.portals import Choices
 from tests.portals.listener import Answer
-from tests.records.charts import FHIR, after, always
-from tests.records.pulled import chart_at, go_on, jobs, let_time_pass, open_pull, pull_again, steps, stored
-from tests.records.stored import connection_of, observations, store
+from tests.records.charts import after, always
+from tests.records.pulled import chart_at, go_on, jobs, let_time_pass, open_pull, stored
+from tests.records.stored import connection_of
 from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,8 +108,8 @@ def test_signing_in_again_with_wider_access_brings_what_it_covers_although_a_pul
         chart.faults.clear()
         portal.choices = portal._authorization.choices = narrow
         Connection.objects.filter(pk=connection.pk).update(scopes=["launch/patient", "patient/*.rs"])
-        from records.operations import pull_after_sign_in
         from patients.holding import holding
+        from records.operations import pull_after_sign_in
 
         with holding(connection.patient_id):
             pull_after_sign_in(Connection.objects.get(pk=connection.pk), timezone.now())
@@ -271,3 +272,115 @@ def test_a_short_text_does_not_become_a_long_one(connection, chart):
     with database.cursor() as cursor:
         cursor.execute("SELECT coalesce(max(octet_length(body::text)), 0) FROM records_record")
         assert cursor.fetchone()[0] < 3 * len(numbers)
+
+
+# --- Unlucky moments ---
+
+
+def test_the_patient_who_waits_has_a_turn_before_one_who_had_theirs_even_where_workers_are_idle(
+    connection, charted, api, browser, monkeypatch
+):
+    monkeypatch.setattr(progress, "AT_ONCE_PER_SOURCE", 1)
+    other = connect_at(api, browser, charted[0], connection.source, patient_id="p-2")
+    long = progress.claim(open_pull(connection).pk, timezone.now())
+    short = open_pull(other)
+    assert progress.claim(short.pk, timezone.now()) is None
+    take_jobs()
+
+    for _ in range(5):
+        progress.sleep(long, timezone.now(), "Others have their turn.")
+        # An idle worker takes what is announced, before the one who leaves has woken anybody up.
+        for pull_id in take_jobs():
+            long = progress.claim(pull_id, timezone.now()) or long
+        progress.wake_next(connection.source_id, timezone.now())
+        for pull_id in take_jobs():
+            progress.claim(pull_id, timezone.now())
+
+    assert Pull.objects.get(pk=short.pk).turn > 0
+
+
+def test_signing_in_again_while_a_pull_is_being_given_up_brings_the_records(
+    connection, charted, api, browser, monkeypatch
+):
+    _, chart, _ = charted
+    chart.add("Observation", "o1")
+    give_up = pulling._give_up
+    Connection.objects.update(status="disconnected", access_token=None, refresh_token=None)
+
+    def sign_in_first(pull, given_up):
+        connect_at(api, browser, charted[0], connection.source)
+        give_up(pull, given_up)
+
+    monkeypatch.setattr(pulling, "_give_up", sign_in_first)
+    go_on(connection)
+    monkeypatch.undo()
+
+    assert Connection.objects.get(pk=connection.pk).status == ConnectionStatus.ACTIVE
+    assert connection.pulls.exclude(wake_at=None).exists()
+
+
+def test_an_app_that_asks_for_what_changed_since_it_last_asked_misses_nothing(connection, chart):
+    patient_held, read = threading.Event(), threading.Event()
+
+    def hold():
+        with holding(connection.patient_id):
+            patient_held.set()
+            read.wait(timeout=10)
+        database.close()
+
+    def pull():
+        go_on(connection)
+        database.close()
+
+    plan = open_pull(connection)
+    holder, puller = threading.Thread(target=hold), threading.Thread(target=pull)
+    go = progress.keep_page
+    asked = threading.Event()
+
+    def keep_page(*arguments):
+        asked.set()
+        go(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "keep_page", keep_page)
+        plan_it(plan, connection)
+        holder.start()
+        patient_held.wait(timeout=10)
+        puller.start()
+        asked.wait(timeout=10)
+        time.sleep(0.2)  # the page waits for the patient, who is held
+        app_asked_at = timezone.now()
+        assert not Record.objects.exists()
+        read.set()
+        holder.join(10)
+        puller.join(30)
+
+    assert Record.objects.filter(updated_at__gte=app_asked_at).count() == Record.objects.count() > 0
+
+
+def plan_it(pull: Pull, connection: Connection) -> None:
+    """Its steps, so that the first thing to be written is a page."""
+    PullStep.objects.create(pull=pull, position=0, resource_type="Patient")
+
+
+def test_a_moment_in_any_zone_is_taken_or_refused(api, access):
+    for zone in ("%2B15:59", "%2B16:00", "-16:00", "%2B23:59"):
+        answer = api.get(f"/patients/p-1/records?since=2026-01-01T00:00:00{zone}")
+        assert answer.status in (200, 400), zone
+
+
+def test_no_pull_waits_for_ever_behind_the_pauses_of_others(connection):
+    Pull.objects.update(requested_at=timezone.now() - timedelta(days=60))
+    Pause.objects.create(source=connection.source, until=timezone.now() + timedelta(hours=1))
+
+    assert not go_on(connection).is_open
+
+
+def take_jobs() -> list[str]:
+    """Take the pulls whose job is due from the queue, in the order in which workers get them."""
+    with database.cursor() as cursor:
+        cursor.execute(
+            "WITH taken AS (DELETE FROM procrastinate_jobs WHERE status = 'todo' AND task_name = 'records.tasks.pull'"
+            " AND scheduled_at <= now() RETURNING id, args ->> 'pull_id' AS pull) SELECT pull FROM taken ORDER BY id"
+        )
+        return [pull for (pull,) in cursor.fetchall()]

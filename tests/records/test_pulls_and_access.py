@@ -9,6 +9,7 @@ from patients.models import Renewal
 from patients.operations import disconnect
 from records import pulling
 from records.models import Pull, PullStatus, PullStep, Record, Reference
+from records.plans import FOLLOWED
 from records.verdicts import Verdict
 from tests.records.charts import after, always, first
 from tests.records.pulled import (
@@ -17,6 +18,7 @@ from tests.records.pulled import (
     jobs,
     open_pull,
     step_of,
+    steps,
     stored,
 )
 from webhooks.models import Event
@@ -48,6 +50,17 @@ def test_a_portal_that_takes_no_token_for_one_type_loses_only_that(connection, c
 
     assert step_of(pull, "Condition").verdict == Verdict.NOT_TAKEN
     assert "Observation/o1" in stored(connection)
+
+
+def test_a_portal_that_takes_no_token_at_all_is_not_asked_for_a_new_one_each_time(connection, chart):
+    for kind in ("Patient", "Condition", "Observation"):
+        chart.faults[kind] = always(401)
+    chart.faults |= dict.fromkeys(FOLLOWED, always(401))
+
+    pull = go_on(connection)
+
+    assert (pull.status, {step.verdict for step in steps(pull).values()}) == (PullStatus.FAILED, {Verdict.NOT_TAKEN})
+    assert Renewal.objects.filter(connection=connection, outcome="renewed").count() <= 3
 
 
 def test_access_that_ends_in_the_middle_keeps_what_came(connection, chart, charted):

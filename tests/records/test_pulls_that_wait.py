@@ -163,7 +163,7 @@ def test_after_a_while_others_have_their_turn(connection, chart, monkeypatch):
 
 def test_a_fault_of_ours_is_tried_again_and_after_a_day_given_up(connection, monkeypatch, caplog):
     def break_off(*args):
-        raise RuntimeError("oops")
+        raise RuntimeError("Maria has a cough")
 
     monkeypatch.setattr(pulling, "_read", break_off)
 
@@ -171,7 +171,9 @@ def test_a_fault_of_ours_is_tried_again_and_after_a_day_given_up(connection, mon
 
     assert pull.problem == "Something broke on our side. It is logged, and tried again."
     assert pull.status == PullStatus.WAITING
-    assert "pull broke off" in caplog.text
+    assert "pull broke off with RuntimeError" in caplog.text
+    assert "break_off" in caplog.text
+    assert "Maria" not in caplog.text.replace('raise RuntimeError("Maria has a cough")', "")  # the line of this file
     long_ago = timezone.now() - pulling.MENDED_WITHIN
     Pull.objects.update(wake_at=timezone.now(), requested_at=long_ago)
     pull = go_on(connection)

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app
-from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.contrib.django.utils import connector_params
 
 from common.stopping import stopping
 from records.operations import QUEUE as PULLS
@@ -17,6 +18,8 @@ POLLING_SECONDS = 1.0
 HEARTBEAT_SECONDS = 10.0
 # After so long without a heartbeat a worker is believed dead, and what it was doing is done again.
 STALLED_SECONDS = 30.0
+# A worker that gets no connection for so long has lost the database.
+DATABASE_SECONDS = 10.0
 # For what asyncio itself wants a thread for while all jobs run: looking up the database's host.
 _SPARE_THREADS = 2
 ENDED = "The worker ended by itself; its log says why. Start it again: what it was doing is done again."
@@ -33,10 +36,8 @@ class Command(BaseCommand):
         parser.add_argument("--others", type=int, default=4, help="how many other jobs at once (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        connector = app.connector
-        if not isinstance(connector, DjangoConnector):
-            raise TypeError("procrastinate is set up without Django's connector")
-        with app.replace_connector(connector.get_worker_connector()):
+        connector = PsycopgConnector(kwargs=connector_params(), timeout=DATABASE_SECONDS)
+        with app.replace_connector(connector):
             asyncio.run(_run(options["pulls"], options["others"]))
 
 
