@@ -4,9 +4,9 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests that start the product itself, one at a time; the others share the machine's cores.
-ALONE := tests/browser tests/test_demo.py tests/installation
+ALONE := tests/browser tests/test_demo.py tests/installation tests/chaos
 
-.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull openapi fuzz
+.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull openapi fuzz chaos
 
 demo: export SANDBOX = true
 demo: export BASE_URL = http://localhost:$(PORT)
@@ -44,6 +44,11 @@ openapi: .venv/.dev
 fuzz: export FUZZ_EXAMPLES ?= 3000
 fuzz: .venv/.dev
 	@$(BIN)/python -m pytest tests/fuzz -q --show-capture=no
+
+# CHAOS_SEED=2 kills at other moments. Takes about eight minutes.
+chaos: export CHAOS_KILLS ?= 30
+chaos: .venv/.dev
+	@$(BIN)/python -m pytest tests/chaos/test_kills.py -q -s
 
 bench-page: .venv/.dev chromium
 	$(BIN)/python -m bench.page_weight

@@ -10,6 +10,9 @@ from procrastinate.manager import JobManager
 
 from medblocks_connect.management.commands.worker import STALLED_SECONDS
 
+# What went well is of no interest for long; what failed is kept for staff.
+KEPT_HOURS, KEPT_HOURS_OF_OTHERS = 2 * 24, 30 * 24
+
 logger = logging.getLogger("medblocks.jobs")
 
 
@@ -31,3 +34,14 @@ async def _take_up(job: Job, manager: JobManager) -> None:
     except UniqueViolation:
         # Its queueing lock: the same waits to be done already.
         await manager.finish_job(job, Status.ABORTED, delete_job=False)
+
+
+@app.periodic(cron="41 3 * * *")
+@app.task(queueing_lock="medblocks_connect.forget_old_jobs", pass_context=True)
+async def forget_old_jobs(context: JobContext, timestamp: int) -> None:
+    """Every night: delete jobs that ended long ago. Whatever is worth knowing of them is in rows of its own."""
+    manager = context.app.job_manager
+    await manager.delete_old_jobs(KEPT_HOURS)
+    await manager.delete_old_jobs(
+        KEPT_HOURS_OF_OTHERS, include_failed=True, include_cancelled=True, include_aborted=True
+    )

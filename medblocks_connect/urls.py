@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("records.urls")),
     path("", include("patients.urls")),
     path("", include("sources.urls")),
+    path("", include("webhooks.urls")),
     path("", include("picker.urls")),
     path("", include("organizations.urls")),
     path(".well-known/jwks.json", jwks),

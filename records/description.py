@@ -2,9 +2,10 @@
 
 from common.describing.operations import Operation, Operations
 from common.describing.shapes import Schema, always, sequence, shape, text, truth
+from common.instants import INSTANT
 from patients.description import IN_THE_PATH, REFERENCE, SOURCE_ID
 from patients.references import MAX_LENGTH
-from records.serializers import INSTANT, MAX_TYPES, TYPE, RecordsQuery
+from records.serializers import MAX_TYPES, TYPE, RecordsQuery
 from records.streaming import MEDIA_TYPE
 from records.views import RecordsOfPatient
 

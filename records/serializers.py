@@ -1,21 +1,18 @@
 """What may be asked of a patient's records (contract §8)."""
 
 import re
-from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
 
 from common.fields import StrictSerializer, TextField
+from common.instants import InstantField
 from common.pagination import LimitField
 
 MAX_COUNT, MAX_TYPES = 100, 50
 # FHIR's names of resource types: letters, the first a capital.
 TYPE = "[A-Z][A-Za-z]{1,63}"
 _TYPES = re.compile(f"{TYPE}(,{TYPE})*")
-# As FHIR writes an instant: never without its zone.
-INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
-_INSTANT = re.compile(INSTANT)
 
 
 class ResourceTypesField(TextField):
@@ -34,23 +31,6 @@ class ResourceTypesField(TextField):
         if len(types) > MAX_TYPES:
             self.fail("too_many")
         return types
-
-
-class InstantField(TextField):
-    """A moment, with the zone it is meant in."""
-
-    default_error_messages = {
-        "instant": "Write a moment with its zone: 2026-04-25T14:30:00Z, or +02:00 for Z with the + encoded as %2B."
-    }
-
-    def to_internal_value(self, data: Any) -> Any:
-        text = super().to_internal_value(data)
-        if not _INSTANT.fullmatch(text):
-            self.fail("instant")
-        try:
-            return datetime.fromisoformat(text)
-        except ValueError:
-            self.fail("instant")
 
 
 class RecordsFilter(StrictSerializer):

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Func, Q, Value
 
 from common import versions
 from common.ids import ULID_LENGTH, first_ulid_at, new_ulid
@@ -22,7 +22,8 @@ class EventQuerySet(models.QuerySet["Event"]):
 class Event(models.Model):
     """A fact, with what is told of it. Append-only: what an app reads of an event never changes.
 
-    Its id is of the moment at which it was written, so that the events of a workspace sort by it.
+    Its id is of the moment at which it was written, `place` where it is in the feed. Places are given in the order of
+    writing, and events appear when their transactions end: `webhooks/settling.py` says up to where no more can come.
     """
 
     id = models.CharField(max_length=ULID_LENGTH, primary_key=True, default=new_ulid, editable=False)
@@ -38,6 +39,8 @@ class Event(models.Model):
         max_length=ULID_LENGTH, null=True, blank=True, help_text="Our own id of the patient it is about."
     )
     created_at = models.DateTimeField(help_text="When it happened.")
+    # No index of its own: PostgreSQL would walk through everybody's events to find the newest of one workspace.
+    place = models.BigIntegerField(db_default=Func(Value("webhooks_event_place"), function="nextval"), editable=False)
 
     objects = EventQuerySet.as_manager()
 
@@ -48,9 +51,11 @@ class Event(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["organization", "-place"], name="webhooks_event_feed"),
+            models.Index(fields=["organization", "type", "-place"], name="webhooks_event_feed_of_type"),
+            models.Index(fields=["organization", "created_at"], name="webhooks_event_since"),
+            # Staff look at all workspaces, or at one.
             models.Index(fields=["organization", "-id"], name="webhooks_event_newest"),
-            models.Index(fields=["organization", "type", "-id"], name="webhooks_event_newest_of_type"),
-            # Staff look at all workspaces.
             models.Index(fields=["type", "-id"], name="webhooks_event_by_type"),
             models.Index(
                 fields=["patient_id"], condition=Q(patient_id__isnull=False), name="webhooks_event_by_patient"

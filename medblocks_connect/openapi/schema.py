@@ -17,10 +17,17 @@ from organizations.api import ApiView
 from patients import description as patients
 from records import description as records
 from sources import description as sources
+from webhooks import description as webhooks
 
-OPERATIONS = {**patients.OPERATIONS, **records.OPERATIONS, **flows.OPERATIONS, **sources.OPERATIONS}
+OPERATIONS = {
+    **patients.OPERATIONS,
+    **records.OPERATIONS,
+    **flows.OPERATIONS,
+    **sources.OPERATIONS,
+    **webhooks.OPERATIONS,
+}
 # What the routes call them inside, and what the contract calls them.
-PATH_NAMES = {"reference": "id", "public_id": "id"}
+PATH_NAMES = {"reference": "id", "public_id": "id", "event_id": "id"}
 
 
 class NotDescribed(Exception):

@@ -158,7 +158,7 @@ def test_a_period_bounds_by_when_the_row_was_made(staff, world):
         ("authorization", lambda world: f"conn_{world.failed.pk}"),
         ("authorization", lambda world: "patient-1"),
         ("event", lambda world: REQUEST_ID),
-        ("told", lambda world: f"evt_{world.told.pk}"),
+        ("told", lambda world: world.told.public_id),
         ("told", lambda world: world.patient.pk),
         ("wish", lambda world: "valley granite"),
         ("wish", lambda world: f"pf_{world.flow.pk}"),

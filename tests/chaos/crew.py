@@ -9,13 +9,13 @@ from django.utils import timezone
 
 from patients.holding import holding
 from patients.models import Connection, ConnectionStatus
-from records.models import OPEN, Pull, PullKind, PullStatus
+from records.models import OPEN, Pull, PullKind
 from records.operations import request_pull
 from tests.chaos.processes import Process
 from tests.chaos.worker import LEASE
 
-# Between two kills; a worker needs about two seconds to begin its work.
-WAIT_SECONDS = (0.3, 4.0)
+# How long a worker works before it may be killed.
+AT_WORK_SECONDS = (0.1, 4.0)
 GLANCE_SECONDS = 0.05
 
 
@@ -27,16 +27,16 @@ class Crew:
         self.workers = [start("--hurry") for _ in range(size)]
         self.kills = 0
 
-    def kill_one(self) -> None:
+    def choose(self) -> tuple[int, float]:
+        """Who is killed next, and how long after they have begun to work."""
         for worker in self.workers:
             worker.check()
-        place = self._chance.randrange(len(self.workers))
+        return self._chance.randrange(len(self.workers)), self._chance.uniform(*AT_WORK_SECONDS)
+
+    def kill(self, place: int) -> None:
         self.workers[place].kill()
         self.kills += 1
         self.workers[place] = self._start("--hurry")
-
-    def next_kill(self) -> float:
-        return time.monotonic() + self._chance.uniform(*WAIT_SECONDS)
 
     def stop(self) -> None:
         assert [worker.stop() for worker in self.workers] == [0] * len(self.workers)
@@ -81,10 +81,6 @@ def pull_again(connections: Iterable[Connection]) -> None:
 
 def all_ended(connections: Iterable[Connection]) -> bool:
     return not Pull.objects.filter(connection__in=list(connections), status__in=OPEN).exists()
-
-
-def some_is_running(connections: Iterable[Connection]) -> bool:
-    return Pull.objects.filter(connection__in=list(connections), status=PullStatus.RUNNING).exists()
 
 
 def let_access_end(connections: Iterable[Connection], chance: random.Random) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from django.db.models import Sum
 from oauth2_provider.models import RefreshToken
@@ -11,6 +12,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from patients.models import Connection, ConnectionStatus, RenewalOutcome
 from records.models import Pull, PullStatus, PullStep, Record
 
+GIVEN = "given"
 INTERRUPTED, REJECTED, RENEWED = RenewalOutcome.INTERRUPTED, RenewalOutcome.REJECTED, RenewalOutcome.RENEWED
 
 
@@ -37,9 +39,11 @@ class Subject:
         return list(self.connection.renewals.order_by("pk").values_list("outcome", flat=True))
 
     def lost_answers(self) -> int:
-        """How many refresh tokens the portal gave that never arrived. Its own books say so."""
-        given = RefreshToken.objects.filter(token_family=self.family).count() - 1  # the first came with the code
-        return given - self.trail().count(RENEWED)
+        """How many answers of the portal's were given and never stored. Its own books say when it gave one."""
+        tokens = RefreshToken.objects.filter(token_family=self.family).order_by("created", "pk")
+        given = [(created, GIVEN) for created in tokens.values_list("created", flat=True)[1:]]  # after the code's
+        lines = sorted(given + list(self.connection.renewals.values_list("at", "outcome")))
+        return sum(pair == (GIVEN, INTERRUPTED) for pair in pairwise(line for _, line in lines))
 
 
 def _family_of(connection: Connection) -> uuid.UUID:
@@ -58,9 +62,14 @@ def check_records(subject: Subject) -> None:
 
 
 def check_pulls(subject: Subject) -> None:
-    """Every pull has asked what the quiet one asked, with the same pages and counts."""
+    """Every pull has asked what the quiet one asked, with the same pages and counts.
+
+    Of a connection that ended this holds since the patient signed in again.
+    """
     first = Pull.objects.get(connection=subject.quiet)
-    for pull in Pull.objects.filter(connection=subject.connection):
+    pulls = Pull.objects.filter(connection=subject.connection, requested_at__gte=subject.connection.connected_at)
+    assert pulls.exists(), subject.name
+    for pull in pulls:
         assert pull.status == PullStatus.COMPLETED, (subject.name, pull.problem)
         assert (pull.received, pull.faults) == (first.received, first.faults), subject.name
         assert _answers(pull) == _answers(first), subject.name

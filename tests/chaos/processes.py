@@ -44,6 +44,11 @@ class Process:
     def is_running(self) -> bool:
         return self.child.poll() is None
 
+    def is_at_work(self) -> bool:
+        """Whether this worker takes jobs of both kinds."""
+        self.check()
+        return self.output.count("Starting worker on") == 2
+
     def check(self) -> None:
         assert self.is_running(), f"{self.name} ended with {self.child.returncode}:\n{self.output[-3000:]}"
 

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -14,26 +14,14 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 
 from medblocks_connect.management.commands.worker import ENDED
 from records.models import PullStatus, PullStep
-from tests.chaos.processes import Process
+from tests.chaos.eventually import eventually
 
 RECORDS_OF_WALTER = 3466
 QUICK = "organizations.tasks.purge_idempotency_keys"
 
 
-def eventually(is_so: Callable[[], object], within: float = 30) -> None:
-    deadline = time.monotonic() + within
-    while not is_so():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.05)
-
-
 def statuses(task: str) -> list[str]:
     return list(ProcrastinateJob.objects.filter(task_name=task).order_by("pk").values_list("status", flat=True))
-
-
-def is_ready(worker: Process) -> bool:
-    worker.check()
-    return worker.output.count("Starting worker on") == 2
 
 
 def pages(pull) -> int:
@@ -69,7 +57,7 @@ def test_sigterm_ends_a_worker_at_the_next_page_and_the_next_worker_goes_on_from
 
 def test_an_idle_worker_ends_at_once(start_worker):
     worker = start_worker()
-    eventually(lambda: is_ready(worker))
+    eventually(worker.is_at_work)
 
     started = time.monotonic()
 
@@ -140,30 +128,80 @@ def test_a_job_left_behind_that_waits_anew_already_does_not_keep_the_others_from
     assert (status(superseded), status(waiting)) == ("aborted", "todo")
 
 
+def ended(status: str, days_ago: int) -> int:
+    with database.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status)"
+            " VALUES ('default', %s, '{\"timestamp\": 0}', 'doing') RETURNING id",
+            [QUICK],
+        )
+        (job,) = cursor.fetchone()
+        cursor.execute("UPDATE procrastinate_jobs SET status = %s WHERE id = %s", [status, job])
+        cursor.execute(
+            "UPDATE procrastinate_events SET at = now() - %s * interval '1 day' WHERE job_id = %s", [days_ago, job]
+        )
+    return job
+
+
+def test_jobs_that_ended_long_ago_are_forgotten_and_those_that_failed_later(start_worker):
+    gone = [ended("succeeded", 3), ended("failed", 31), ended("aborted", 31)]
+    kept = [ended("succeeded", 1), ended("failed", 29), ended("aborted", 29)]
+    forgetting = app.configure_task("medblocks_connect.tasks.forget_old_jobs").defer(timestamp=0)
+
+    start_worker()
+
+    eventually(lambda: ProcrastinateJob.objects.get(pk=forgetting).status == "succeeded")
+    assert set(ProcrastinateJob.objects.filter(pk__in=gone + kept).values_list("pk", flat=True)) == set(kept)
+
+
 @contextmanager
-def database_away():
-    """For as long as the block lasts nobody gets a connection, and all but ours are cut."""
-    name, elsewhere = database.settings_dict["NAME"], {**database.get_connection_params(), "dbname": "postgres"}
-    wanted = {key: elsewhere[key] for key in ("host", "port", "user", "password", "dbname") if elsewhere.get(key)}
+def beside_the_database() -> Iterator[psycopg.Connection]:
+    """Another database of the same server, from where connections to the test's can be cut and refused."""
+    ours = database.get_connection_params()
+    wanted = {key: ours[key] for key in ("host", "port", "user", "password") if ours.get(key)}
+    with psycopg.connect(**wanted, dbname="postgres", autocommit=True) as beside:
+        yield beside
+
+
+def cut(beside: psycopg.Connection) -> None:
+    """End all connections to the test's database but the test's own."""
     with database.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (ours,) = cursor.fetchone()
-    with psycopg.connect(**wanted, autocommit=True) as beside:
-        beside.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-        try:
-            beside.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s", [name, ours]
-            )
-            yield
-        finally:
-            beside.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    beside.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> %s",
+        [database.settings_dict["NAME"], ours],
+    )
+
+
+def test_a_worker_whose_connections_are_cut_goes_on_or_ends_but_never_by_half(start_worker):
+    worker = start_worker("--hurry")
+    eventually(worker.is_at_work)
+
+    with beside_the_database() as beside:
+        cut(beside)
+    time.sleep(3)  # more than it takes to notice
+    jobs = [
+        app.configure_task(QUICK).defer(timestamp=0),
+        app.configure_task("records.tasks.pull", queue="pulls").defer(pull_id="of nobody", patient_id="nobody"),
+    ]
+
+    if not worker.is_running():
+        assert worker.ended() == 1
+        start_worker("--hurry")
+    eventually(lambda: ProcrastinateJob.objects.filter(pk__in=jobs, status="succeeded").count() == 2)
 
 
 def test_a_worker_that_loses_the_database_ends_as_a_whole_and_says_so(start_worker):
     worker = start_worker("--hurry")
-    eventually(lambda: is_ready(worker))
+    eventually(worker.is_at_work)
 
-    with database_away():
-        assert worker.ended(within=60) == 1
+    with beside_the_database() as beside:
+        beside.execute(f'ALTER DATABASE "{database.settings_dict["NAME"]}" ALLOW_CONNECTIONS false')
+        try:
+            cut(beside)
+            assert worker.ended(within=60) == 1
+        finally:
+            beside.execute(f'ALTER DATABASE "{database.settings_dict["NAME"]}" ALLOW_CONNECTIONS true')
 
     assert ENDED in worker.output

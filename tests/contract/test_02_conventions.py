@@ -25,6 +25,7 @@ from sources.operations import add_source
 from tests.api_client import Answer, Api
 from tests.conftest import api_of
 from tests.contract.routes import Operation, operations
+from webhooks.operations import emit
 
 FLOW = {"patient_id": "p-1", "return_url": "https://app.example/back"}
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -114,6 +115,8 @@ SCOPES = {
     "GET /connections": "connections:read",
     "GET /connections/{reference}": "connections:read",
     "GET /directory/brands": "connections:read",
+    "GET /events": "webhooks:read",
+    "GET /events/{event_id}": "webhooks:read",
 } | {
     f"{method} {path}": scope
     for dialect in ("patient-flows", "sessions", "patient-sessions")
@@ -176,7 +179,13 @@ def belongings(organization, api) -> dict[str, str]:
         patient=Patient.objects.get(), source=source, status=ConnectionStatus.ACTIVE, flow_id=flow[3:],
         access_token="a", fhir_patient_id="f",
     )  # fmt: skip
-    return {"public_id": flow, "patient": "p-1", "source": source.id, "connection_id": f"conn_{connected.id}"}
+    return {
+        "public_id": flow,
+        "patient": "p-1",
+        "source": source.id,
+        "connection_id": f"conn_{connected.id}",
+        "event_id": emit(organization, "session.expired", {}, now=timezone.now()).public_id,
+    }
 
 
 OBJECT_OPERATIONS = [operation for operation in operations() if "{" in operation.route]

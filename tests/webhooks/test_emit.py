@@ -120,10 +120,10 @@ def write(organization, type_: str, number: int) -> None:
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        ("organization_id = %s ORDER BY id DESC LIMIT 11", "webhooks_event_newest "),
+        ("organization_id = %s ORDER BY place DESC LIMIT 11", "webhooks_event_feed "),
         (
-            "organization_id = %s AND type = 'patient.deleted' ORDER BY id DESC LIMIT 11",
-            "webhooks_event_newest_of_type",
+            "organization_id = %s AND type = 'patient.deleted' ORDER BY place DESC LIMIT 11",
+            "webhooks_event_feed_of_type",
         ),
         ("organization_id <> %s AND type = 'session.expired' ORDER BY id DESC LIMIT 11", "webhooks_event_by_type"),
         ("organization_id = %s AND patient_id = 'P-7'", "webhooks_event_by_patient"),

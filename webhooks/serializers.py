@@ -1,0 +1,63 @@
+"""The shape of events in the API, and what may be asked of the feed (contract §9)."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from common.fields import TextField, TimestampField
+from common.instants import InstantField
+from common.pagination import PageQuery
+from webhooks.events import EventType
+from webhooks.models import Event
+
+
+class EventTypeField(TextField):
+    """One of the types there are."""
+
+    default_error_messages = {"unknown": "There is no such type. Known here: {known}."}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if text not in set(EventType):
+            self.fail("unknown", known=", ".join(EventType))
+        return text
+
+
+class EventsQuery(PageQuery):
+    type = EventTypeField(required=False)
+    since = InstantField(required=False)
+    ending_before = serializers.CharField(required=False, max_length=2000)
+
+    def validate(self, attrs: Any) -> Any:
+        if "starting_after" in attrs and "ending_before" in attrs:
+            raise serializers.ValidationError(
+                {"ending_before": "Give either starting_after or ending_before: a page goes on in one direction."}
+            )
+        return attrs
+
+
+_timestamp = TimestampField().to_representation
+
+# What an event has of its delivery to one endpoint. The event itself, which is for everybody, was delivered to none.
+_NO_DELIVERY: dict[str, Any] = {
+    "attempts": 0,
+    "next_attempt_at": None,
+    "delivered_at": None,
+    "last_status_code": None,
+    "last_response_body": None,
+    "last_redelivered_at": None,
+}
+
+
+def event_out(event: Event) -> dict[str, Any]:
+    """The Event object."""
+    return {
+        "id": event.public_id,
+        "resource_type": "event",
+        "webhook_endpoint_id": None,
+        "type": event.type,
+        "data": {"object": event.object},
+        "api_version": event.api_version,
+        **_NO_DELIVERY,
+        "created_at": _timestamp(event.created_at),
+    }
