@@ -45,10 +45,11 @@ fuzz: export FUZZ_EXAMPLES ?= 3000
 fuzz: .venv/.dev
 	@$(BIN)/python -m pytest tests/fuzz -q --show-capture=no
 
-# CHAOS_SEED=2 kills at other moments. Takes about eight minutes.
+# CHAOS_SEED=2 kills at other moments. Takes about ten minutes.
 chaos: export CHAOS_KILLS ?= 30
+chaos: export CHAOS_RENEWALS ?= 5
 chaos: .venv/.dev
-	@$(BIN)/python -m pytest tests/chaos/test_kills.py -q -s
+	@$(BIN)/python -m pytest tests/chaos/test_kills.py tests/chaos/test_renewals.py -q --show-capture=no
 
 bench-page: .venv/.dev chromium
 	$(BIN)/python -m bench.page_weight

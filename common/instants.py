@@ -1,18 +1,22 @@
 """Moments that callers name, such as `since`."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from common.fields import TextField
 
 # As FHIR writes an instant: never without its zone.
-INSTANT = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+_ZONE = r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+INSTANT = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,9}})?{_ZONE}"
 _INSTANT = re.compile(INSTANT)
 
 
 class InstantField(TextField):
-    """A moment, with the zone it is meant in."""
+    """A moment, with the zone it is meant in. Gives it in UTC, for PostgreSQL knows no zones beyond 15:59.
+
+    What leaves the calendar on the way to UTC is its first or last moment, which filters as well.
+    """
 
     default_error_messages = {
         "instant": "Write a moment with its zone: 2026-04-25T14:30:00Z, or +02:00 for Z with the + encoded as %2B."
@@ -23,6 +27,14 @@ class InstantField(TextField):
         if not _INSTANT.fullmatch(text):
             self.fail("instant")
         try:
-            return datetime.fromisoformat(text)
+            return _in_utc(datetime.fromisoformat(text))
         except ValueError:
             self.fail("instant")
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        end = datetime.min if moment.year == datetime.min.year else datetime.max
+        return end.replace(tzinfo=UTC)

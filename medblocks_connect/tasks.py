@@ -1,17 +1,20 @@
 """Background jobs about background jobs."""
 
 import logging
+from datetime import timedelta
 
+from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 
+from medblocks_connect.jobs import forget_jobs
 from medblocks_connect.management.commands.worker import STALLED_SECONDS
 
 # What went well is of no interest for long; what failed is kept for staff.
-KEPT_HOURS, KEPT_HOURS_OF_OTHERS = 2 * 24, 30 * 24
+KEPT, KEPT_OF_OTHERS = timedelta(hours=24), timedelta(days=30)
 
 logger = logging.getLogger("medblocks.jobs")
 
@@ -36,12 +39,10 @@ async def _take_up(job: Job, manager: JobManager) -> None:
         await manager.finish_job(job, Status.ABORTED, delete_job=False)
 
 
-@app.periodic(cron="41 3 * * *")
-@app.task(queueing_lock="medblocks_connect.forget_old_jobs", pass_context=True)
-async def forget_old_jobs(context: JobContext, timestamp: int) -> None:
-    """Every night: delete jobs that ended long ago. Whatever is worth knowing of them is in rows of its own."""
-    manager = context.app.job_manager
-    await manager.delete_old_jobs(KEPT_HOURS)
-    await manager.delete_old_jobs(
-        KEPT_HOURS_OF_OTHERS, include_failed=True, include_cancelled=True, include_aborted=True
-    )
+@app.periodic(cron="41 * * * *")
+@app.task(queueing_lock="medblocks_connect.forget_old_jobs")
+def forget_old_jobs(timestamp: int) -> None:
+    """Every hour: delete jobs that ended long ago. Whatever is worth knowing of them is in rows of its own."""
+    now = timezone.now()
+    forget_jobs([Status.SUCCEEDED], ended_before=now - KEPT)
+    forget_jobs([Status.FAILED, Status.CANCELLED, Status.ABORTED], ended_before=now - KEPT_OF_OTHERS)

@@ -60,8 +60,8 @@ class Asker:
         if coming and coming[0] == url:
             try:
                 return coming[1].result()
-            except TokenRefused:
-                self._refused()
+            except TokenRefused as error:
+                self._refused(error)
         return self._asked(lambda token: self._server.follow(url, token))
 
     def referred(self, resource_type: str, resource_id: str) -> Page:
@@ -79,8 +79,8 @@ class Asker:
             coming[1].exception()  # nobody wants it any more, but the server is asked one thing at a time
         try:
             return ask(self._good_token().text)
-        except TokenRefused:
-            self._refused()
+        except TokenRefused as error:
+            self._refused(error)
             return ask(self._good_token().text)
 
     def _good_token(self) -> AccessToken:
@@ -88,7 +88,17 @@ class Asker:
             self._token, self._token_at = access_token(self._connection.pk), time.monotonic()
         return self._token
 
-    def _refused(self) -> None:
+    def end_access_for_one_time(self) -> None:
+        """The portal takes the token for nothing any more, and there is no other. Raises nothing."""
+        if self._token is not None and not self._connection.can_refresh:
+            refuse(self._connection.pk, self._token.version)
+            with suppress(AccessEnded, AccessUnavailable):
+                access_token(self._connection.pk)
+
+    def _refused(self, error: TokenRefused) -> None:
+        """Have the access renewed. Where there is nothing to renew it with, one type is no reason to end it."""
+        if not self._connection.can_refresh:
+            raise error
         if self._token is not None:
             refuse(self._connection.pk, self._token.version)
             self._token = None

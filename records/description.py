@@ -1,12 +1,14 @@
 """What the API's document says of records (contract §8)."""
 
+from datetime import timedelta
+
 from common.describing.operations import Operation, Operations
 from common.describing.shapes import Schema, always, sequence, shape, text, truth
 from common.instants import INSTANT
 from patients.description import IN_THE_PATH, REFERENCE, SOURCE_ID
 from patients.references import MAX_LENGTH
 from records.serializers import MAX_TYPES, TYPE, RecordsQuery
-from records.streaming import MEDIA_TYPE
+from records.streaming import AT_ONCE_OF_ONE_WORKSPACE, LONGEST, MEDIA_TYPE
 from records.views import RecordsOfPatient
 
 _RESOURCE: Schema = {
@@ -67,7 +69,8 @@ _EXAMPLE = {
 _LINES: Schema = {
     "schema": {
         "type": "string",
-        "description": "All records with these `type` and `since`, a FHIR resource to each line, newest first.",
+        "description": "All records with these `type` and `since`, a FHIR resource to each line, newest first. An "
+        "`OperationOutcome` of severity `fatal` in the last line says that they are not all.",
     },
     "example": '{"id": "hba1c-2026", "status": "final", "resourceType": "Observation"}\n'
     '{"id": "e3b0c442", "resourceType": "Patient"}\n',
@@ -79,12 +82,15 @@ LIST = Operation(
     summary="Read a patient's records",
     description="The latest version of each resource that came from the patient's sources, in the order in which they "
     "first came, newest first. That order never changes, so no page skips or repeats any. Records stay when a "
-    f"connection ends. With `Accept: {MEDIA_TYPE}` all of them come in one answer, without pages.",
+    f"connection ends. With `Accept: {MEDIA_TYPE}` all of them come in one answer, without pages: for "
+    f"{LONGEST // timedelta(minutes=1)} minutes at most, and at most {AT_ONCE_OF_ONE_WORKSPACE} such answers at once for "
+    "a workspace from each process of the server.",
     query=RecordsQuery,
     words={
         "id": IN_THE_PATH,
         "type": f"Only these FHIR resource types, up to {MAX_TYPES}, separated by commas.",
-        "since": "Only what came or changed here at or after this moment. It has a zone; encode a `+` as `%2B`.",
+        "since": "Only what came or changed here at or after this moment. It has a zone; encode a `+` as `%2B`. To "
+        "miss nothing, name the moment a minute before you last asked: records show when their transaction ends.",
         "count": "How many on a page. It may hold fewer: one of about 8 MB ends early, with `has_more`.",
         "starting_after": "The `next_cursor` of another page with the same filters. Good for 7 days.",
         "ending_before": "The `previous_cursor` of another page with the same filters, and no `starting_after` beside "

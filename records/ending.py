@@ -17,7 +17,9 @@ AFTER_FAILURE = timedelta(hours=6)
 def end(pull: Pull, now: datetime) -> None:
     """Note what came of a pull whose steps have all ended, and tell the app in the same transaction."""
     steps = list(pull.steps.all())
-    came = any(step.status in (StepStatus.DONE, StepStatus.PARTLY) for step in steps)
+    answered = (StepStatus.DONE, StepStatus.PARTLY)
+    # That nobody had to be asked about references is no answer.
+    came = any(step.status in answered for step in steps if not step.follows_references)
     faults = [step for step in steps if step.verdict and step.verdict not in NOT_A_FAULT]
     pull.status = PullStatus.COMPLETED if came else PullStatus.FAILED
     pull.problem = "" if came else _problem(faults)

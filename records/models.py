@@ -46,6 +46,7 @@ class Pull(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     wake_at = models.DateTimeField(null=True, blank=True)
     turn = models.PositiveIntegerField(default=0, help_text="Raised by whoever takes it up: others then leave it.")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="How often in a row the portal was not there.")
     problem = models.CharField(max_length=500, blank=True, help_text="Why it failed, or what it waits for.")
     received = models.PositiveIntegerField(default=0)
     added = models.PositiveIntegerField(default=0)
@@ -54,6 +55,9 @@ class Pull(models.Model):
 
     # References that whoever has the turn has noted already; most pages refer to the same few.
     noted: set[tuple[str, str]]
+    # The step that was not answered last, and how many in a row had no token taken; since the last answer.
+    unanswered: int | None
+    not_taken: int
 
     class Meta:
         constraints = [

@@ -36,8 +36,8 @@ class TakenOver(Exception):
 def claim(pull_id: str, now: datetime) -> Pull | None:
     """Take up an open pull whose time has come.
 
-    None where there is nothing to do, where somebody is at it, and where as many are at its source as may be: then
-    whoever leaves wakes it up.
+    None where there is nothing to do, where somebody is at it, and where as many are at its source as may be, or come
+    first: then whoever leaves wakes it up.
     """
     due = Pull.objects.filter(pk=pull_id, status__in=OPEN, wake_at__lte=now)
     source_id = due.values_list("source_id", flat=True).first()
@@ -46,13 +46,13 @@ def claim(pull_id: str, now: datetime) -> Pull | None:
     with transaction.atomic(), database.cursor() as cursor:
         # One after the other, so that they can be counted.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"records.pull.{source_id}"])
-        at_it = Pull.objects.filter(source_id=source_id, status=PullStatus.RUNNING, wake_at__gt=now)
-        if at_it.count() >= AT_ONCE_PER_SOURCE:
+        if _before(due.values_list("wake_at", flat=True).first(), source_id, now) >= _room(source_id, now):
+            wake_next(source_id, now)
             return None
         if not due.update(status=PullStatus.RUNNING, turn=F("turn") + 1, wake_at=now + LEASE, problem=""):
             return None
     pull = Pull.objects.select_related("connection__source", "connection__patient__organization").get(pk=pull_id)
-    pull.noted = set()
+    pull.noted, pull.unanswered, pull.not_taken = set(), None, 0
     if pull.started_at is None:
         pull.started_at = now
         _mine(pull).update(started_at=now)
@@ -101,6 +101,8 @@ def keep_page(pull: Pull, step: PullStep, page: Page, now: datetime) -> None:
         changes |= _kept(pull, step, page, now)
         step.started_at = step.started_at or now
         step.failures, step.retry_at = 0, None
+        changes["failures"] = pull.failures = 0
+        pull.unanswered, pull.not_taken = None, 0
         step.next_url = page.next_url or ""
         step.portal_words = page.words or step.portal_words
         step.verdict = page.problem or step.verdict
@@ -113,12 +115,13 @@ def keep_page(pull: Pull, step: PullStep, page: Page, now: datetime) -> None:
 def keep_referred(pull: Pull, step: PullStep, reference: Reference, page: Page | None, now: datetime) -> None:
     """Store a resource that others refer to, or note that it is not to be had."""
     with advancing(pull, now) as changes:
+        step.failures = step.failures + 1 if page is None else 0  # refusals in a row
         if page is None:
             step.unusable += 1
         else:
             changes |= _kept(pull, step, page, now)
         step.started_at = step.started_at or now
-        step.failures, step.retry_at = 0, None
+        step.retry_at = None
         Reference.objects.filter(pk=reference.pk).update(is_read=True)
         step.save()
 
@@ -182,12 +185,31 @@ def sleep(pull: Pull, until: datetime, problem: str) -> None:
         enqueue(pull.pk, pull.connection.patient_id, until)
 
 
+def note_silence(pull: Pull, now: datetime) -> None:
+    """The portal is not there at all, for so many times in a row."""
+    with advancing(pull, now) as changes:
+        changes["failures"] = pull.failures + 1
+
+
 def wake_next(source_id: str, now: datetime) -> None:
-    """There is room at this source again: whose time came first goes on."""
-    waiting = Pull.objects.filter(source_id=source_id, status=PullStatus.WAITING, wake_at__lte=now)
-    found = waiting.order_by("wake_at").values_list("pk", "connection__patient_id").first()
-    if found:
-        enqueue(*found, now)
+    """Where there is room at this source, those go on whose time came first."""
+    first = _waiting(source_id, now).order_by("wake_at").values_list("pk", "connection__patient_id")
+    for pull_id, patient_id in first[: _room(source_id, now)]:
+        enqueue(pull_id, patient_id, now)
+
+
+def _room(source_id: str, now: datetime) -> int:
+    running = Pull.objects.filter(source_id=source_id, status=PullStatus.RUNNING, wake_at__gt=now)
+    return max(0, AT_ONCE_PER_SOURCE - running.count())
+
+
+def _waiting(source_id: str, now: datetime) -> QuerySet[Pull]:
+    return Pull.objects.filter(source_id=source_id, status=PullStatus.WAITING, wake_at__lte=now)
+
+
+def _before(wake_at: datetime | None, source_id: str, now: datetime) -> int:
+    """How many wait for this source since before `wake_at`."""
+    return _waiting(source_id, now).filter(wake_at__lt=wake_at).count() if wake_at else 0
 
 
 def _mine(pull: Pull) -> QuerySet[Pull]:
@@ -196,7 +218,7 @@ def _mine(pull: Pull) -> QuerySet[Pull]:
 
 def _kept(pull: Pull, step: PullStep, page: Page, now: datetime) -> dict[str, Any]:
     """Store a page and count it with the step; what changes of the pull."""
-    stored = store(pull.connection, page, now)
+    stored = store(pull.connection, page)
     _add_references(pull, page)
     step.pages += 1
     kept = len(page.found) - stored.unusable

@@ -7,7 +7,6 @@ outage, other patients' turn) puts the pull to sleep: its rows say where to go o
 """
 
 import logging
-import random
 import time
 import traceback
 from datetime import datetime, timedelta
@@ -20,44 +19,24 @@ from patients.tokens import AccessEnded, AccessUnavailable
 from records import progress
 from records.asking import Asker
 from records.ending import end
-from records.fhir import FhirProblem, Final, Page, QuestionRefused, Temporary, TokenRefused
+from records.fhir import FhirProblem, Final, Page, QuestionRefused
 from records.models import Pull, PullStep, Reference, StepStatus
+from records.patience import GivenUp, Sleep, note_problem
 from records.planning import plan
-from records.plans import Question, Retreat, simpler
 from records.verdicts import Verdict
 
 logger = logging.getLogger("medblocks.records")
 
 # After so long others have their turn: pulls of the same source wait for each other.
 SLICE_SECONDS = 30.0
-# Between tries of the same page. After the last the step, or with a portal that is not there the pull, is given up.
-WAITS = [timedelta(seconds=seconds) for seconds in (5, 30, 2 * 60, 10 * 60, 60 * 60)]
-# A wait that is not worth going to sleep for.
-SHORT = timedelta(seconds=2)
+# A pull that could not go on for so long does not go on: the app has to hear of it.
+MAX_AGE = timedelta(days=2)
 # After a fault of ours, until somebody mends it.
 AFTER_A_FAULT, MENDED_WITHIN = timedelta(minutes=10), timedelta(days=1)
 # More than any person's record has; a portal that never ends its pages does.
 MAX_PAGES = 5_000
-# After so many types for which the portal took no token, the others are not asked for.
-MAX_NOT_TAKEN = 3
 # So many refusals in a row, and no other resource of the type is asked for.
 MAX_REFUSED = 5
-
-
-class Sleep(Exception):
-    """Nothing to do for this pull before `until`."""
-
-    def __init__(self, until: datetime, problem: str) -> None:
-        super().__init__(problem)
-        self.until = until
-
-
-class GivenUp(Exception):
-    """No step of the pull gets any further."""
-
-    def __init__(self, verdict: Verdict, words: str = "") -> None:
-        super().__init__(verdict)
-        self.verdict, self.words = verdict, words
 
 
 def go_on(pull_id: str, now: datetime) -> None:
@@ -84,18 +63,25 @@ def go_on(pull_id: str, now: datetime) -> None:
 
 
 def _for_a_while(pull: Pull, asker: Asker) -> None:
+    is_old = timezone.now() - pull.requested_at > MAX_AGE
     until = progress.paused_until(pull, timezone.now())
-    if until:
+    if until and not is_old:
         raise Sleep(until, "The portal asked us to wait.")
     try:
+        if until:
+            raise GivenUp(Verdict.RATE_LIMITED)
         if not pull.steps.exists():
             plan(pull, asker.supported_types(), timezone.now())
         _read(pull, asker, time.monotonic() + SLICE_SECONDS)
     except AccessUnavailable as problem:
-        raise Sleep(problem.retry_at, f"The access could not be renewed: {problem}") from problem
+        if not is_old:
+            raise Sleep(problem.retry_at, f"The access could not be renewed: {problem}") from problem
+        _give_up(pull, GivenUp(Verdict.NOT_TAKEN))
     except AccessEnded:
         _give_up(pull, GivenUp(Verdict.ACCESS_ENDED))
     except GivenUp as given_up:
+        if given_up.verdict == Verdict.NOT_TAKEN:
+            asker.end_access_for_one_time()
         _give_up(pull, given_up)
     end(pull, timezone.now())
 
@@ -105,7 +91,8 @@ def _read(pull: Pull, asker: Asker, deadline: float) -> None:
     while True:
         waiting = list(pull.steps.filter(status=StepStatus.WAITING))
         due = [step for step in waiting if not step.retry_at or step.retry_at <= timezone.now()]
-        step = next((each for each in due if not each.follows_references), None)
+        questions = [each for each in due if not each.follows_references]
+        step = min(questions, key=lambda each: (each.failures, each.position), default=None)
         if step is not None:
             step.retry_at = None
             _read_step(pull, step, asker, deadline)
@@ -121,7 +108,7 @@ def _read_step(pull: Pull, step: PullStep, asker: Asker, deadline: float) -> Non
         try:
             page = asker.following(step.next_url) if step.next_url else asker.first(step)
         except FhirProblem as problem:
-            _note_problem(pull, step, problem)
+            note_problem(pull, step, problem)
         else:
             if page.next_url and step.pages + 1 >= MAX_PAGES:
                 progress.keep_page(pull, step, page, timezone.now())
@@ -153,57 +140,17 @@ def _read_reference(pull: Pull, step: PullStep, reference: Reference, asker: Ask
     try:
         page = asker.referred(reference.resource_type, reference.resource_id)
     except (Final, QuestionRefused) as problem:
-        if problem.verdict == Verdict.NOT_PERMITTED or step.unusable + 1 >= MAX_REFUSED > step.received:
+        if problem.verdict == Verdict.NOT_PERMITTED:
             progress.end_step(pull, step, problem.verdict, problem.words, timezone.now())
+            return
+        if step.failures + 1 >= MAX_REFUSED:
+            progress.end_step(pull, step, Verdict.UNUSABLE, problem.words, timezone.now())
             return
         page, step.portal_words = None, problem.words
     except FhirProblem as problem:
-        _note_problem(pull, step, problem)
+        note_problem(pull, step, problem)
         return
     progress.keep_referred(pull, step, reference, page, timezone.now())
-
-
-def _note_problem(pull: Pull, step: PullStep, problem: FhirProblem) -> None:
-    """What becomes of a step whose page did not come."""
-    now = timezone.now()
-    if isinstance(problem, Temporary):
-        _later(pull, step, problem, now)
-    elif isinstance(problem, TokenRefused) and _is_taken_nowhere(pull):
-        raise GivenUp(problem.verdict, problem.words)
-    elif isinstance(problem, QuestionRefused) and not step.pages:
-        question = Question(step.resource_type, step.parameters, Retreat(step.retreat))
-        others = simpler(question, incremental=step.changed_since is not None)
-        if others and step.resource_type != "Patient":
-            progress.replace_step(pull, step, others, now)
-        else:
-            progress.end_step(pull, step, problem.verdict, problem.words, now)
-    else:
-        progress.end_step(pull, step, problem.verdict, problem.words, now)
-
-
-def _is_taken_nowhere(pull: Pull) -> bool:
-    """Whether the portal refuses fresh tokens for one type after the other. Each costs a renewal."""
-    return pull.steps.filter(verdict=Verdict.NOT_TAKEN).count() + 1 >= MAX_NOT_TAKEN
-
-
-def _later(pull: Pull, step: PullStep, problem: Temporary, now: datetime) -> None:
-    """Ask again later, or give up. A portal that is not there, or wants us to slow down, is left alone meanwhile."""
-    if step.failures >= len(WAITS):
-        if problem.verdict == Verdict.PORTAL_FAILED:
-            progress.end_step(pull, step, problem.verdict, problem.words, now)
-            return
-        raise GivenUp(problem.verdict, problem.words)
-    wait = problem.retry_after or WAITS[step.failures] * random.uniform(0.9, 1.1)  # noqa: S311  no secret
-    until = now + wait
-    is_about_all = problem.verdict != Verdict.PORTAL_FAILED or problem.retry_after is not None
-    if is_about_all:
-        progress.pause_source(pull, until)
-    progress.postpone_step(pull, step, problem, until, now)
-    if wait <= SHORT:
-        time.sleep(wait.total_seconds())
-        step.retry_at = None
-    elif is_about_all:
-        raise Sleep(until, f"{problem.verdict.label[:1].upper()}{problem.verdict.label[1:]}; we ask again.")
 
 
 def _after_a_fault_of_ours(pull: Pull) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db import DataError, OperationalError, transaction
 from django.db import connection as database
@@ -11,6 +10,7 @@ from patients.models import Connection
 from records.fhir import Found, Page
 
 # Bodies are written by PostgreSQL from the text that was received, so that decimals keep their digits (FHIR R4, 2.24).
+# Times are of the moment of writing, with the patient held: an app that polls for changes misses none of them.
 # What is there with the same hash is left alone before anything is written or locked. It is looked up one by one, and
 # the type is compared in a way that no index of types fits: statistics know nothing yet of what a first pull has just
 # written, and by them PostgreSQL would rather walk through all that the patient has of a type.
@@ -25,8 +25,8 @@ WITH given AS MATERIALIZED (
 )
 INSERT INTO records_record AS known
     (patient_id, connection_id, source_id, resource_type, resource_id, body, body_hash, created_at, updated_at)
-SELECT %(patient)s, %(connection)s, %(source)s, resource_type, resource_id, body, body_hash, %(now)s, %(now)s
-FROM hashed
+SELECT %(patient)s, %(connection)s, %(source)s, resource_type, resource_id, body, body_hash, stamp.now, stamp.now
+FROM hashed, (SELECT clock_timestamp() AS now) AS stamp
 WHERE body_hash IS DISTINCT FROM (
     SELECT here.body_hash FROM records_record AS here
     WHERE here.patient_id = %(patient)s AND here.source_id = %(source)s
@@ -51,7 +51,7 @@ class Stored:
         return Stored(self.added + other.added, self.changed + other.changed, self.unusable + other.unusable)
 
 
-def store(connection: Connection, page: Page, now: datetime) -> Stored:
+def store(connection: Connection, page: Page) -> Stored:
     """Store the resources of a page: what is the same as here is not written.
 
     Call it in a transaction that holds the patient (patients/holding.py), which also keeps two pages of one patient
@@ -61,15 +61,15 @@ def store(connection: Connection, page: Page, now: datetime) -> Stored:
         return Stored()
     try:
         with transaction.atomic():
-            return _stored(connection, page.text, page.found, now)
+            return _stored(connection, page.text, page.found)
     except (DataError, OperationalError) as error:
         # JSON that jsonb cannot hold: NUL characters, half surrogates, endless numbers, too deep.
         if isinstance(error, OperationalError) and not _is_too_deep(error):
             raise
-        return _one_by_one(connection, page, now)
+        return _one_by_one(connection, page)
 
 
-def _stored(connection: Connection, text: str, found: tuple[Found, ...], now: datetime) -> Stored:
+def _stored(connection: Connection, text: str, found: tuple[Found, ...]) -> Stored:
     with database.cursor() as cursor:
         cursor.execute(
             _STORE,
@@ -81,14 +81,13 @@ def _stored(connection: Connection, text: str, found: tuple[Found, ...], now: da
                 "patient": connection.patient_id,
                 "connection": connection.pk,
                 "source": connection.source_id,
-                "now": now,
             },
         )
         are_new = [is_new for (is_new,) in cursor.fetchall()]
     return Stored(added=sum(are_new), changed=len(are_new) - sum(are_new))
 
 
-def _one_by_one(connection: Connection, page: Page, now: datetime) -> Stored:
+def _one_by_one(connection: Connection, page: Page) -> Stored:
     """Keep what can be kept. (Here alone decimals go through Python, which may write 1.00 as 1.0.)"""
     entries = json.loads(page.text)["entry"]
     total = Stored()
@@ -97,7 +96,7 @@ def _one_by_one(connection: Connection, page: Page, now: datetime) -> Stored:
         alone = Found(each.resource_type, each.resource_id, 0, each.references)
         try:
             with transaction.atomic():
-                total += _stored(connection, text, (alone,), now)
+                total += _stored(connection, text, (alone,))
         except (DataError, UnicodeError, ValueError):
             total += Stored(unusable=1)
     return total

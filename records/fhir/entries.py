@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 from records.fhir.addresses import is_id
 from records.fhir.problems import words_of
-from records.fhir.references import TooDeep, references_of
+from records.fhir.references import Chart, References, TooDeep
 from sources.portal_errors import portal_words
 
 MAX_REFERENCES = 1_000
@@ -29,9 +29,9 @@ class Found:
 class Entries:
     """Takes the entries of one page, one after the other."""
 
-    def __init__(self, base_url: str, token: str) -> None:
+    def __init__(self, chart: Chart, token: str) -> None:
         self.unusable = 0
-        self._base_url, self._token = base_url, token
+        self._references, self._token = References(chart), token
         self._found: dict[tuple[str, str], Found] = {}
         self._words: list[str] = []
 
@@ -46,7 +46,10 @@ class Entries:
         return portal_words(" ".join(dict.fromkeys(self._words)))
 
     def add(self, index: int, entry: Any) -> None:
-        """Put an entry where it belongs; it may be anything. None is one that cannot be stored."""
+        """Put an entry where it belongs; it may be anything. None is one that cannot be stored.
+
+        What is about another patient is unusable. Raises `references.TooMany`.
+        """
         resource = entry.get("resource") if isinstance(entry, dict) else None
         if not isinstance(resource, dict):
             self.unusable += 1
@@ -58,10 +61,11 @@ class Entries:
     def _add_resource(self, index: int, resource: dict[str, Any]) -> None:
         resource_type, resource_id = resource.get("resourceType"), resource.get("id")
         try:
-            references = references_of(resource, self._base_url)
+            references = self._references.followed(resource)
         except TooDeep:
             references = None
-        if references is not None and is_type(resource_type) and is_id(resource_id):
+        is_ours = references is not None and not self._references.is_about_another(resource)
+        if references is not None and is_ours and is_type(resource_type) and is_id(resource_id):
             found = Found(resource_type, resource_id, index, references)
             self._found[resource_type, resource_id] = found
         else:

@@ -11,8 +11,11 @@ from records.fhir.addresses import is_id, next_within
 from records.fhir.entries import Entries, Found, is_type
 from records.fhir.problems import Final, words_of
 from records.fhir.reading import Document, NotJson, TooMuch, read, without_unstorable
+from records.fhir.references import Chart, TooMany
 from records.verdicts import Verdict
 
+# Portals put a hundred or a thousand on a page.
+MAX_ENTRIES = 10_000
 MAX_BINARY_BYTES = 10 * 1024 * 1024
 _AROUND_ONE = ('{"resourceType":"Bundle","type":"collection","entry":[{"resource":', "}]}")
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,100}/[\w!#$&^.+-]{1,100}(; ?charset=[\w-]{1,40})?", re.ASCII)
@@ -43,21 +46,21 @@ class Page:
 NOTHING = Page('{"resourceType":"Bundle","entry":[]}')
 
 
-def page_of(body: bytes, *, base_url: str, asked: str, token: str) -> Page:
+def page_of(body: bytes, chart: Chart, *, asked: str, token: str) -> Page:
     """The page in the answer to a search at the address `asked`. A single resource is a page of one. Raises Final."""
     document = _resource(body, token)
     if document.content["resourceType"] != "Bundle":
-        return _page_of_one(document, base_url, token)
-    return _with_next(_page(document, base_url, token), document.content, base_url, asked)
+        return _page_of_one(document, chart, token)
+    return _with_next(_page(document, chart, token), document.content, chart.base_url, asked)
 
 
-def page_of_resource(body: bytes, resource_type: str, resource_id: str, *, base_url: str, token: str) -> Page:
+def page_of_resource(body: bytes, resource_type: str, resource_id: str, chart: Chart, *, token: str) -> Page:
     """A page of the one resource that was asked for by type and id. Raises as `page_of`, and for any other one."""
     document = _resource(body, token)
     given_id = document.content.get("id")
     if document.content["resourceType"] != resource_type or (is_id(given_id) and given_id != resource_id):
         raise Final("The portal answered with another resource than the one asked for.", Verdict.NOT_FHIR)
-    return _page_of_one(document, base_url, token)
+    return _page_of_one(document, chart, token)
 
 
 def page_of_content(content: bytes, media_type: str, resource_id: str) -> Page:
@@ -100,21 +103,26 @@ def _resource(body: bytes, token: str) -> Document:
     return document
 
 
-def _page_of_one(document: Document, base_url: str, token: str) -> Page:
+def _page_of_one(document: Document, chart: Chart, token: str) -> Page:
     if not document.is_storable:
         return replace(NOTHING, unusable=1)
     bundle = {"resourceType": "Bundle", "entry": [{"resource": document.content}]}
-    return _page(Document(document.text.join(_AROUND_ONE), bundle, is_storable=True), base_url, token)
+    return _page(Document(document.text.join(_AROUND_ONE), bundle, is_storable=True), chart, token)
 
 
-def _page(bundle: Document, base_url: str, token: str) -> Page:
+def _page(bundle: Document, chart: Chart, token: str) -> Page:
     entries = bundle.content.get("entry")
     if entries is not None and not isinstance(entries, list):
         raise Final("The entries of the Bundle are not a list.", Verdict.NOT_FHIR)
+    if len(entries or []) > MAX_ENTRIES:
+        raise Final("The page has more entries than we take.", Verdict.TOO_LARGE)
     text, unstorable = (bundle.text, frozenset[int]()) if bundle.is_storable else without_unstorable(bundle)
-    known = Entries(base_url, token)
-    for index, entry in enumerate(entries or []):
-        known.add(index, None if index in unstorable else entry)
+    known = Entries(chart, token)
+    try:
+        for index, entry in enumerate(entries or []):
+            known.add(index, None if index in unstorable else entry)
+    except TooMany as error:
+        raise Final("The page has more references than we take.", Verdict.TOO_LARGE) from error
     found = known.with_few_references()
     problem = None if found == known.found else Verdict.TOO_LARGE
     return Page(text, found, unusable=known.unusable, words=known.words, problem=problem)

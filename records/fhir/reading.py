@@ -7,17 +7,19 @@ of it. What is kept is kept letter by letter: a 1.00 stays a 1.00.
 
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from json.decoder import WHITESPACE  # type: ignore[attr-defined]  # typeshed leaves it out
 from typing import Any
 
-# Objects and arrays of one answer; each takes a hundred bytes of memory, though two of text.
-MAX_CONTAINERS = 1_000_000
-# A number is written out when it is read again: 1e99999 would be a hundred kilobytes.
+# Objects and arrays of one answer, and commas; each may take a hundred bytes of memory and more, though two of text.
+MAX_CONTAINERS = 300_000
+MAX_COMMAS = 1_000_000
+# A number is written out when it is read again: 1e99 would be a hundred digits. Nature's own end at e±23 or so.
 _MAX_NUMBER_LENGTH = 100
-_LARGE_EXPONENT = re.compile(r"[eE][+-]?0*[1-9]\d\d")
-_STORABLE_ESCAPE = re.compile(r"\\(?:[^u]|u(?!0000|[dD][89a-fA-F])....|u[dD][89abAB]..\\u[dD][c-fC-F]..)")
+_LARGE_EXPONENT = re.compile(r"[eE][+-]?0*(?:[3-9]\d|[1-9]\d\d)")
+_LONE_SURROGATE_OR_NUL = re.compile(
+    r"\\u(?:0000|[dD][89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u)[dD][c-fC-F])"
+)
 
 
 class NotJson(Exception):
@@ -40,7 +42,7 @@ class Document:
 def read(body: bytes) -> Document:
     """The document in `body`. Raises NotJson or TooMuch."""
     text = _text(body)
-    if text.count("{") + text.count("[") > MAX_CONTAINERS:
+    if text.count("{") + text.count("[") > MAX_CONTAINERS or text.count(",") > MAX_COMMAS:
         raise TooMuch
     numbers = _Numbers()
     try:
@@ -53,10 +55,7 @@ def read(body: bytes) -> Document:
 def without_unstorable(bundle: Document) -> tuple[str, frozenset[int]]:
     """The text of a Bundle with the same entries, but null for those that cannot be stored; and their indices."""
     pieces, unstorable = [], set()
-    for index, piece in enumerate(_entries(bundle.text)):
-        numbers = _Numbers()
-        numbers.decoder.decode(piece)
-        is_storable = numbers.are_storable and _escapes_are_storable(piece)
+    for index, (piece, is_storable) in enumerate(_entries(bundle.text)):
         pieces.append(piece if is_storable else "null")
         if not is_storable:
             unstorable.add(index)
@@ -92,40 +91,43 @@ class _Numbers:
 def _escapes_are_storable(text: str) -> bool:
     if "\\u0000" not in text and "\\ud" not in text and "\\uD" not in text:
         return True
-    return "\\" not in _STORABLE_ESCAPE.sub("", text)
+    # Escaped backslashes come first: what follows one of them is no escape.
+    return not _LONE_SURROGATE_OR_NUL.search(text.replace("\\\\", "--"))
 
 
-def _entries(text: str) -> list[str]:
-    """The texts of the entries of a Bundle. Of several lists of them the last counts, as everywhere in JSON."""
-    entries: list[str] = []
+def _entries(text: str) -> list[tuple[str, bool]]:
+    """The texts of the entries of a Bundle, and whether each can be stored. The text is known to be JSON.
+
+    Of several lists of entries the last counts, as everywhere in JSON.
+    """
+    entries: list[tuple[str, bool]] = []
     decoder = _Numbers().decoder
-    for name, start in _members(text, decoder):
-        if name == "entry":
-            entries = list(_items(text, start, decoder))
-    return entries
-
-
-def _members(text: str, decoder: json.JSONDecoder) -> Iterator[tuple[str, int]]:
-    """The names in an object, each with the place where its value begins. The text is known to be JSON."""
     at = _skip(text, 0) + 1
     while text[at := _skip(text, at)] != "}":
         name, at = decoder.raw_decode(text, at)
-        start = _skip(text, _skip(text, at) + 1)
-        yield name, start
-        at = _skip(text, decoder.raw_decode(text, start)[1])
+        at = _skip(text, _skip(text, at) + 1)
+        if name == "entry" and text[at] == "[":
+            entries, at = _items(text, at)
+        else:
+            _, at = decoder.raw_decode(text, at)
+        at = _skip(text, at)
         at += text[at] == ","
+    return entries
 
 
-def _items(text: str, start: int, decoder: json.JSONDecoder) -> Iterator[str]:
-    """The texts of the values in the array that begins there, if one does."""
-    if text[start] != "[":
-        return
-    at = start + 1
+def _items(text: str, at: int) -> tuple[list[tuple[str, bool]], int]:
+    """The texts of the values in the array that begins there, whether each can be stored, and where the array ends."""
+    items = []
+    numbers = _Numbers()
+    at += 1
     while text[at := _skip(text, at)] != "]":
-        _, end = decoder.raw_decode(text, at)
-        yield text[at:end]
+        numbers.are_storable = True
+        _, end = numbers.decoder.raw_decode(text, at)
+        piece = text[at:end]
+        items.append((piece, numbers.are_storable and _escapes_are_storable(piece)))
         at = _skip(text, end)
         at += text[at] == ","
+    return items, at + 1
 
 
 def _skip(text: str, at: int) -> int:

@@ -13,20 +13,23 @@ from records.fhir.addresses import is_id, is_within
 from records.fhir.pages import NOTHING, Page, is_resource, page_of, page_of_content, page_of_resource
 from records.fhir.problems import FhirProblem, Final, Temporary, of_answer, of_exchange
 from records.fhir.reading import NotJson, TooMuch, read
+from records.fhir.references import Chart
 from records.verdicts import Verdict
 
 LIMITS = outbound.Limits(seconds=60, max_bytes=20 * 1024 * 1024)
 
 
 class FhirServer:
-    """Asks one server over one kept connection, one question at a time. Close it, or use it in a `with`.
+    """Asks one server about one patient, over one kept connection, one question at a time. Close it, or use a `with`.
 
     Every question raises a FhirProblem, and nothing else, where there is no page. The token goes in the Authorization
-    header of addresses within the base, nowhere else. Questions must not be asked inside a transaction.
+    header of addresses within the base, nowhere else. What is about another Patient than the one with the id `patient`
+    is unusable. Questions must not be asked inside a transaction.
     """
 
-    def __init__(self, base_url: str, reach: outbound.Reach, *, limits: outbound.Limits = LIMITS) -> None:
+    def __init__(self, base_url: str, reach: outbound.Reach, patient: str, *, limits: outbound.Limits = LIMITS) -> None:
         self.base_url = base_url.rstrip("/")
+        self._chart = Chart(self.base_url, patient)
         self._session = outbound.guard(requests.Session(), reach, limits, keep_alive=True)
         self._session.headers["Accept"] = "application/fhir+json"
         # Other spellings of a host or path are made one when a request is prepared.
@@ -64,7 +67,7 @@ class FhirServer:
         media_type = answer.headers.get("Content-Type", "").strip()
         if resource_type == "Binary" and _is_content(answer.content, media_type):
             return page_of_content(answer.content, media_type, resource_id)
-        return page_of_resource(answer.content, resource_type, resource_id, base_url=self.base_url, token=token)
+        return page_of_resource(answer.content, resource_type, resource_id, self._chart, token=token)
 
     def supported_types(self) -> frozenset[str] | None:
         """The types that the server says can be searched for, asked without a token. None where it says nothing."""
@@ -78,7 +81,7 @@ class FhirServer:
         answer = self._answer(url, token)
         if answer.status_code == requests.codes.no_content:
             return NOTHING
-        return page_of(answer.content, base_url=self.base_url, asked=url, token=token)
+        return page_of(answer.content, self._chart, asked=url, token=token)
 
     def _answer(self, url: str, token: str = "") -> requests.Response:
         request = self._prepared(url, token)

@@ -15,7 +15,7 @@ from tests.chaos.processes import Process
 from tests.chaos.worker import LEASE
 
 # How long a worker works before it may be killed.
-AT_WORK_SECONDS = (0.1, 4.0)
+AT_WORK_SECONDS = (0.1, 3.0)
 GLANCE_SECONDS = 0.05
 
 

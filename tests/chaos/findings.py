@@ -11,6 +11,9 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from patients.models import Connection, ConnectionStatus, RenewalOutcome
 from records.models import Pull, PullStatus, PullStep, Record
+from sandbox.people import find_user
+from sandbox.synthetic.chart import chart_of
+from sandbox.systems import find_system
 
 GIVEN = "given"
 INTERRUPTED, REJECTED, RENEWED = RenewalOutcome.INTERRUPTED, RenewalOutcome.REJECTED, RenewalOutcome.RENEWED
@@ -49,6 +52,19 @@ class Subject:
 def _family_of(connection: Connection) -> uuid.UUID:
     checksum = hashlib.sha256((connection.refresh_token or "").encode()).hexdigest()
     return RefreshToken.objects.get(token_checksum=checksum).token_family
+
+
+def check_quiet(connection: Connection, portal: str, username: str) -> None:
+    """What the others are compared with is all that the portal has of a record, by the portal's own books."""
+    system, user = find_system(portal), find_user(username)
+    assert system
+    assert user
+    chart = chart_of(system, user.charts[0])
+    here = {(kind, name) for kind, name, _ in _bodies(connection)}
+    there = {(kind, each["id"]) for kind, resources in chart.by_type.items() for each in resources}
+    # A Medication cannot be searched for: one that no resource refers to is not to be found.
+    assert here <= there
+    assert {kind for kind, _ in there - here} <= {"Medication"}
 
 
 def check_records(subject: Subject) -> None:

@@ -20,6 +20,7 @@ from tests.chaos.findings import (
     Subject,
     check_jobs,
     check_pulls,
+    check_quiet,
     check_records,
     check_renewals,
     pages_of,
@@ -51,6 +52,8 @@ def subjects(world, start_worker) -> list[Subject]:
     worker = start_worker("--pulls", "8")
     Watch([]).wait(lambda: all_ended(quiet.values()), LONGEST_REST)
     assert worker.stop() == 0
+    for chart, connection in quiet.items():
+        check_quiet(connection, *chart)
     return [
         Subject(world.connect(f"{number}-{chart[1]}-{chart[0]}", *chart), quiet[chart])
         for chart in charts
@@ -59,17 +62,18 @@ def subjects(world, start_worker) -> list[Subject]:
 
 
 @pytest.mark.parametrize("grace_seconds", [0, 30] if IS_LONG else [0], ids=lambda seconds: f"grace of {seconds} s")
-def test_workers_killed_at_random_moments_lose_nothing(world, start_worker, subjects, grace_seconds):
+def test_workers_killed_at_random_moments_lose_nothing(world, start_worker, subjects, grace_seconds, capsys):
     chance = random.Random(SEED)
     connections = [subject.connection for subject in subjects]
     watch, crew = Watch(connections), Crew(start_worker, WORKERS, chance)
 
     began = time.monotonic()
-    kill_again_and_again(crew, watch, connections, chance)
+    kill_again_and_again(KILLS // 2 if grace_seconds else KILLS, crew, watch, connections, chance)
     killing = time.monotonic() - began
     watch.wait(lambda: all_ended(connections), LONGEST_REST)
     dead = [subject for subject in subjects if not subject.is_alive()]
-    report(crew, watch, subjects, dead, killing, grace_seconds)
+    with capsys.disabled():
+        report(crew, watch, subjects, dead, killing, grace_seconds)
     for subject in subjects:
         check_renewals(subject)
     if grace_seconds:
@@ -92,10 +96,10 @@ def sign_in_again(world, subject) -> None:
     assert world.connect(subject.name, portal, username) == subject.connection
 
 
-def kill_again_and_again(crew, watch, connections, chance) -> None:
-    """Until the number of kills is reached there is always something to pull, and access that ends."""
+def kill_again_and_again(times, crew, watch, connections, chance) -> None:
+    """Until that many were killed there is always something to pull, and access that ends."""
     deadline = time.monotonic() + LONGEST_KILLING
-    while crew.kills < KILLS:
+    while crew.kills < times:
         assert time.monotonic() < deadline, f"{crew.kills} kills took too long"
         place, at_work = crew.choose()
         watch.wait(crew.workers[place].is_at_work, within=30)

@@ -128,7 +128,7 @@ def test_a_job_left_behind_that_waits_anew_already_does_not_keep_the_others_from
     assert (status(superseded), status(waiting)) == ("aborted", "todo")
 
 
-def ended(status: str, days_ago: int) -> int:
+def ended(status: str, days_ago: float) -> int:
     with database.cursor() as cursor:
         cursor.execute(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status)"
@@ -144,8 +144,8 @@ def ended(status: str, days_ago: int) -> int:
 
 
 def test_jobs_that_ended_long_ago_are_forgotten_and_those_that_failed_later(start_worker):
-    gone = [ended("succeeded", 3), ended("failed", 31), ended("aborted", 31)]
-    kept = [ended("succeeded", 1), ended("failed", 29), ended("aborted", 29)]
+    gone = [ended("succeeded", 1.1), ended("failed", 31), ended("aborted", 31)]
+    kept = [ended("succeeded", 0.9), ended("failed", 29), ended("aborted", 29)]
     forgetting = app.configure_task("medblocks_connect.tasks.forget_old_jobs").defer(timestamp=0)
 
     start_worker()

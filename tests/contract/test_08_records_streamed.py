@@ -6,6 +6,7 @@ import json
 import time
 import tracemalloc
 from contextlib import ExitStack, closing
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
@@ -14,13 +15,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from patients.erasure import erase_patient
-from patients.models import Connection
+from organizations.operations import create_organization
+from patients.models import Connection, Patient
 from patients.operations import create_patient
 from records import streaming
 from records.models import Record
 from records.reading import Selection
 from records.streaming import RecordStream
-from tests.api_client import Answer
+from tests.api_client import Answer, Api
 from tests.conftest import api_of
 from tests.contract.wire import Wire, served
 from tests.records.stored import connection_of, observations, resource, store
@@ -45,15 +47,23 @@ def lines(api, query=None, **headers) -> list:
     return [json.loads(line) for line in content.decode().split("\n")[:-1]]
 
 
-def free_places() -> int:
-    return streaming._places._value  # type: ignore[attr-defined]
+def taken() -> int:
+    return streaming.places.taken()
 
 
 @pytest.fixture(autouse=True)
 def _every_place_is_given_back():
-    before = free_places()
     yield
-    assert free_places() == before
+    assert taken() == 0
+
+
+def workspaces() -> list[Api]:
+    """As many workspaces, each with a patient, as fill all places together."""
+    made = [create_organization(name=f"Workspace {number}", environment="sandbox")
+            for number in range(streaming.AT_ONCE // streaming.AT_ONCE_OF_ONE_WORKSPACE)]  # fmt: skip
+    for organization in made:
+        create_patient(organization=organization, reference="p-1")
+    return [api_of(organization) for organization in made]
 
 
 # --- What comes ---
@@ -165,10 +175,28 @@ def test_what_fails_before_the_first_line_is_503_in_the_envelope(api, access, mo
 
 
 @COMMITTED
-def test_only_so_many_read_everything_at_once_and_then_there_is_room_again(api, access):
+def test_only_so_many_of_a_workspace_read_everything_at_once_and_then_there_is_room_again(
+    api, api_of_other, other_organization, access
+):
+    create_patient(organization=other_organization, reference="p-1")
     with ExitStack() as readers:
-        for _ in range(streaming.AT_ONCE):
+        for _ in range(streaming.AT_ONCE_OF_ONE_WORKSPACE):
             readers.enter_context(closing(ask(api)))
+        answer = Answer(ask(api))
+        page = api.get(PATH)
+        of_other = lines(api_of_other)
+
+    assert answer.problem == (429, "throttled", None)
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert (page.status, of_other) == (200, [])
+    assert lines(api) == []
+
+
+@COMMITTED
+def test_only_so_many_read_everything_at_once_in_a_process(api, access):
+    with ExitStack() as readers:
+        for another in workspaces() * streaming.AT_ONCE_OF_ONE_WORKSPACE:
+            readers.enter_context(closing(ask(another)))
         answer = Answer(ask(api))
         page = api.get(PATH)
 
@@ -181,15 +209,32 @@ def test_only_so_many_read_everything_at_once_and_then_there_is_room_again(api, 
 @COMMITTED
 def test_a_reader_who_goes_early_gives_the_place_back(api, access):
     store(access, observations(1200))
-    before = free_places()
     response = ask(api, Accept_Encoding="gzip")
     next(iter(response))
-    assert free_places() == before - 1
+    assert taken() == 1
 
     response.close()
     response.close()
 
-    assert free_places() == before
+    assert taken() == 0
+
+
+def test_a_reader_who_takes_too_long_is_told_that_this_is_not_all(api, access, monkeypatch):
+    monkeypatch.setattr(streaming, "LONGEST", timedelta(0))
+    store(access, observations(1200))
+
+    *begun, last = b"".join(ask(api)).splitlines()
+
+    assert len(begun) == streaming.BATCH
+    assert json.loads(last)["resourceType"] == "OperationOutcome"
+    assert [(issue["severity"], issue["code"]) for issue in json.loads(last)["issue"]] == [("fatal", "timeout")]
+
+
+def test_who_has_it_all_in_the_last_moment_is_told_nothing(api, access, monkeypatch):
+    monkeypatch.setattr(streaming, "LONGEST", timedelta(0))
+    store(access, observations(streaming.BATCH))
+
+    assert len(lines(api)) == streaming.BATCH
 
 
 # --- What it costs ---
@@ -286,15 +331,19 @@ def wire(tmp_path_factory, django_db_setup):
         yield wire
 
 
+def fill(patient: Patient, megabytes: int) -> Connection:
+    made = connection_of(patient)
+    for start in range(0, megabytes, 10):
+        store(made, [resource("Binary", f"b-{start + number}", data="x" * MEGABYTE) for number in range(10)])
+    return made
+
+
 @pytest.fixture
 def large(transactional_db, api) -> Connection:
     """Sixty megabytes: more than all buffers on the way hold."""
     from organizations.models import Organization
 
-    made = connection_of(create_patient(organization=Organization.objects.get(), reference="p-1"))
-    for start in range(0, 60, 10):
-        store(made, [resource("Binary", f"b-{start + number}", data="x" * MEGABYTE) for number in range(10)])
-    return made
+    return fill(create_patient(organization=Organization.objects.get(), reference="p-1"), 60)
 
 
 def begin(wire: Wire, api, **headers):
@@ -323,10 +372,13 @@ def test_on_the_wire_all_of_it_arrives(wire, api, large):
 
 
 def test_slow_readers_hold_no_connection_to_the_database_and_nobody_up(wire, api, large):
+    others = workspaces()
+    for patient in Patient.objects.exclude(pk=large.patient_id):
+        fill(patient, 20)
     before = sessions()
     with ExitStack() as readers:
-        for _ in range(streaming.AT_ONCE):
-            client, response = begin(wire, api)
+        for another in others * streaming.AT_ONCE_OF_ONE_WORKSPACE:
+            client, response = begin(wire, another)
             readers.callback(client.close)
             assert response.read(10)
         time.sleep(1)  # until all buffers are full

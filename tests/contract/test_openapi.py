@@ -14,6 +14,7 @@ from patients.models import Connection, Patient
 from tests.pages import audit
 from tests.records.stored import resource, store
 from tests.sources.catalogue import facility
+from webhooks.operations import emit
 
 DOCUMENT = json.loads(FILE.read_text())
 OPERATIONS = {
@@ -91,6 +92,8 @@ def test_every_operation_of_the_contract_is_in_the_document():
         ("delete", "/patients/{id}"),
         ("delete", "/patients/{id}/connections/{connection_id}"),
         ("get", "/patients/{id}/records"),
+        ("get", "/events"),
+        ("get", "/events/{id}"),
         ("get", "/connections"),
         ("get", "/connections/{id}"),
         ("get", "/health"),
@@ -178,7 +181,8 @@ def world(api, organization):
     )
     store(active, [resource("Patient", "chart"), resource("Observation", "o-1")])
     Connection.objects.create(**common, status="failed", failure_code="user_denied", failure_at=patient.created_at)
-    return {"source": found.id, "flow": flow["id"], "connection": f"conn_{active.id}"}
+    synced = emit(organization, "records.sync.completed", {"total": 2}, now=patient.created_at)
+    return {"source": found.id, "flow": flow["id"], "connection": f"conn_{active.id}", "event": synced.public_id}
 
 
 def calls_of(world):
@@ -203,6 +207,9 @@ def calls_of(world):
     yield "getBrands", "GET", "/directory/brands", None
     yield "listRecords", "GET", "/patients/p-1/records", None
     yield "listRecords", "GET", "/patients/p-1/records?type=Patient&since=2026-04-25T14:30:00%2B02:00&count=1", None
+    yield "listEvents", "GET", "/events", None
+    yield "listEvents", "GET", "/events?type=session.expired&since=2026-04-25T14:30:00Z&limit=1", None
+    yield "getEvent", "GET", f"/events/{world['event']}", None
     yield "disconnectConnection", "DELETE", f"/patients/p-1/connections/{world['connection']}", None
     yield "deletePatient", "DELETE", "/patients/p-1", None
 

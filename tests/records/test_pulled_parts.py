@@ -169,7 +169,7 @@ def test_references_that_lead_nowhere_are_counted_and_after_some_not_tried_again
 
     asked = [path for path in chart.paths() if path.startswith("Practitioner/")]
     assert len(asked) == pulling.MAX_REFUSED
-    assert practitioners.verdict == Verdict.NOT_SUPPORTED
+    assert practitioners.verdict == Verdict.UNUSABLE
 
 
 def test_one_reference_that_leads_nowhere_does_not_stop_the_others(connection, chart):

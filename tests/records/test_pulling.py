@@ -192,8 +192,9 @@ def test_connections_without_access_are_not_pulled(connection):
 
 
 def test_histories_are_forgotten_after_a_while_and_records_never(connection, chart):
-    go_on(connection)
-    Pull.objects.update(ended_at=timezone.now() - scheduling.KEPT - timedelta(days=1))
+    pull = go_on(connection)
 
-    assert scheduling.forget_old(timezone.now()) == 1
+    assert scheduling.forget_old(pull.ended_at + scheduling.KEPT) == 0
+    assert scheduling.forget_old(pull.ended_at + scheduling.KEPT + timedelta(days=1)) == 1
+    assert not Pull.objects.exists()
     assert stored(connection) == [f"Patient/{chart.patient}"]

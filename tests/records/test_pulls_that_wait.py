@@ -7,7 +7,7 @@ import pytest
 from django.db import connection as database
 from django.utils import timezone
 
-from records import progress, pulling, scheduling
+from records import patience, progress, pulling, scheduling
 from records.models import Pause, Pull, PullStatus, PullStep, StepStatus
 from records.verdicts import Verdict
 from tests.patients.connected import connect_at
@@ -73,7 +73,7 @@ def test_a_type_whose_server_fails_is_tried_later_and_the_others_now(connection,
 
 def test_a_type_whose_server_fails_again_and_again_is_given_up(connection, chart):
     chart.faults["Condition"] = always(503)
-    for _ in range(len(pulling.WAITS)):
+    for _ in range(len(patience.WAITS)):
         assert go_on(connection).status == PullStatus.WAITING
         let_time_pass(connection)
 
@@ -81,12 +81,12 @@ def test_a_type_whose_server_fails_again_and_again_is_given_up(connection, chart
 
     assert pull.status == PullStatus.COMPLETED
     assert step_of(pull, "Condition").verdict == Verdict.PORTAL_FAILED
-    assert chart.paths().count("Condition") == len(pulling.WAITS) + 1
+    assert chart.paths().count("Condition") == len(patience.WAITS) + 1
 
 
 def test_a_portal_that_is_gone_is_waited_for_and_then_given_up(connection, chart, charted):
     charted[0].stop()
-    for _ in range(len(pulling.WAITS)):
+    for _ in range(len(patience.WAITS)):
         pull = go_on(connection)
         assert (pull.status, pull.problem) == (PullStatus.WAITING, "The portal did not answer; we ask again.")
         let_time_pass(connection)

@@ -1,0 +1,36 @@
+"""Forgetting jobs that ended."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection as database
+from procrastinate.jobs import Status
+
+# So many at a time, each time in a transaction of its own, and no more than MAX_BATCHES × BATCH in one go.
+BATCH, MAX_BATCHES = 2000, 50
+
+# Procrastinate's own `delete_old_jobs` sorts the events of all jobs there are, and deletes in one go. This goes along
+# the jobs from the oldest on. Events go with their jobs. What somebody else is deleting is passed over.
+_FORGET = """
+DELETE FROM procrastinate_jobs WHERE id IN (
+    SELECT job.id FROM procrastinate_jobs AS job
+    WHERE job.status = ANY(%(statuses)s::procrastinate_job_status[]) AND NOT EXISTS (
+        SELECT FROM procrastinate_events AS event WHERE event.job_id = job.id AND event.at >= %(before)s
+    )
+    ORDER BY job.id LIMIT %(count)s
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+def forget_jobs(statuses: Sequence[Status], *, ended_before: datetime) -> int:
+    """Delete jobs that ended with one of these statuses before a moment, at most MAX_BATCHES × BATCH; their number."""
+    given = {"statuses": [status.value for status in statuses], "before": ended_before, "count": BATCH}
+    forgotten = 0
+    for _ in range(MAX_BATCHES):
+        with database.cursor() as cursor:
+            cursor.execute(_FORGET, given)
+            forgotten += cursor.rowcount
+            if cursor.rowcount < BATCH:
+                break
+    return forgotten
