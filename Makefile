@@ -45,9 +45,9 @@ fuzz: export FUZZ_EXAMPLES ?= 3000
 fuzz: .venv/.dev
 	@$(BIN)/python -m pytest tests/fuzz -q --show-capture=no
 
-# CHAOS_SEED=2 kills at other moments. Takes about ten minutes.
+# CHAOS_SEED=2 kills at other moments. Takes about eight minutes.
 chaos: export CHAOS_KILLS ?= 30
-chaos: export CHAOS_RENEWALS ?= 5
+chaos: export CHAOS_RENEWALS ?= 2
 chaos: .venv/.dev
 	@$(BIN)/python -m pytest tests/chaos/test_kills.py tests/chaos/test_renewals.py -q --show-capture=no
 

@@ -1,7 +1,7 @@
 """Moments that callers name, such as `since`."""
 
 import re
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 
 from common.fields import TextField
@@ -36,5 +36,6 @@ def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        end = datetime.min if moment.year == datetime.min.year else datetime.max
-        return end.replace(tzinfo=UTC)
+        if moment.year == MINYEAR:
+            return datetime(MINYEAR, 1, 1, tzinfo=UTC)
+        return datetime(MAXYEAR, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection as database
 from procrastinate.jobs import Status
@@ -25,7 +26,7 @@ DELETE FROM procrastinate_jobs WHERE id IN (
 
 def forget_jobs(statuses: Sequence[Status], *, ended_before: datetime) -> int:
     """Delete jobs that ended with one of these statuses before a moment, at most MAX_BATCHES × BATCH; their number."""
-    given = {"statuses": [status.value for status in statuses], "before": ended_before, "count": BATCH}
+    given: dict[str, Any] = {"statuses": [status.value for status in statuses], "before": ended_before, "count": BATCH}
     forgotten = 0
     for _ in range(MAX_BATCHES):
         with database.cursor() as cursor:

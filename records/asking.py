@@ -25,7 +25,8 @@ class Asker:
 
     def __init__(self, connection: Connection) -> None:
         source = connection.source
-        self._connection, self._server = connection, FhirServer(source.fhir_base_url, source.reach)
+        self._connection = connection
+        self._server = FhirServer(source.fhir_base_url, source.reach, connection.fhir_patient_id or "")
         self._page_size = page_size_of(source.type)
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="pull")
         self._coming: tuple[str, Future[Page]] | None = None

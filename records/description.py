@@ -83,8 +83,8 @@ LIST = Operation(
     description="The latest version of each resource that came from the patient's sources, in the order in which they "
     "first came, newest first. That order never changes, so no page skips or repeats any. Records stay when a "
     f"connection ends. With `Accept: {MEDIA_TYPE}` all of them come in one answer, without pages: for "
-    f"{LONGEST // timedelta(minutes=1)} minutes at most, and at most {AT_ONCE_OF_ONE_WORKSPACE} such answers at once for "
-    "a workspace from each process of the server.",
+    f"{LONGEST // timedelta(minutes=1)} minutes at most, and at most {AT_ONCE_OF_ONE_WORKSPACE} such answers at once "
+    "for a workspace from each process of the server.",
     query=RecordsQuery,
     words={
         "id": IN_THE_PATH,

@@ -36,7 +36,7 @@ class Pull(models.Model):
     """
 
     id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="pulls")
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="pulls", db_index=False)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(max_length=20, choices=PullKind)
     status = models.CharField(max_length=20, choices=PullStatus, default=PullStatus.WAITING)
@@ -103,7 +103,7 @@ class PullStep(models.Model):
     `next_url` is the page to go on with, after so many `pages`; it is forgotten once the step has ended.
     """
 
-    pull = models.ForeignKey(Pull, on_delete=models.CASCADE, related_name="steps")
+    pull = models.ForeignKey(Pull, on_delete=models.CASCADE, related_name="steps", db_index=False)
     position = models.PositiveSmallIntegerField()
     resource_type = models.CharField(max_length=64)
     parameters = models.CharField(max_length=300, blank=True, help_text="Beside the patient: category=laboratory")
@@ -138,7 +138,7 @@ class PullStep(models.Model):
 class Reference(models.Model):
     """A resource that others refer to, for as long as a pull is open."""
 
-    pull = models.ForeignKey(Pull, on_delete=models.CASCADE, related_name="references")
+    pull = models.ForeignKey(Pull, on_delete=models.CASCADE, related_name="references", db_index=False)
     resource_type = models.CharField(max_length=64)
     resource_id = models.CharField(max_length=MAX_ID_LENGTH)
     is_read = models.BooleanField(default=False, help_text="Or found not to be had. Not to be read again.")
@@ -160,9 +160,10 @@ class Record(models.Model):
     `body_hash` is SHA-256 over the body as PostgreSQL writes it: what did not change is not written again.
     """
 
-    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="records")
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="records")
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+")
+    # The indexes below begin with these; each more is one more to write for each resource.
+    patient = models.ForeignKey(Patient, on_delete=models.CASCADE, related_name="records", db_index=False)
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, related_name="records", db_index=False)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="+", db_index=False)
     resource_type = models.CharField(max_length=64)
     resource_id = models.CharField(max_length=MAX_ID_LENGTH)
     body = models.JSONField()

@@ -86,6 +86,7 @@ def _towards_older(selection: Selection, place: int, limit: int) -> _Page:
 def _towards_newer(selection: Selection, place: int, limit: int, now: Settled) -> _Page:
     newer = selection.rows.filter(place__gt=place, place__lte=now.up_to)
     events = list(newer.order_by("place")[:limit])[::-1]
-    has_older = selection.rows.filter(place__lte=place).exists()
+    # In order, which `exists()` would not ask for: then the index leads to one, wherever in the table it is.
+    older = selection.rows.filter(place__lte=place).order_by("-place").values("place")[:1]
     newest, oldest = (events[0].place, events[-1].place) if events else (place, place + 1)
-    return _Page(events, newest, oldest, has_older)
+    return _Page(events, newest, oldest, has_older=bool(older))

@@ -13,8 +13,8 @@ from typing import Any
 
 # Objects and arrays of one answer, and commas; each may take a hundred bytes of memory and more, though two of text.
 MAX_CONTAINERS = 300_000
-MAX_COMMAS = 1_000_000
-# A number is written out when it is read again: 1e99 would be a hundred digits. Nature's own end at e±23 or so.
+MAX_COMMAS = 600_000
+# A number is written out when it is read again: 1e99 would be a hundred digits. Real ones end at e±24.
 _MAX_NUMBER_LENGTH = 100
 _LARGE_EXPONENT = re.compile(r"[eE][+-]?0*(?:[3-9]\d|[1-9]\d\d)")
 _LONE_SURROGATE_OR_NUL = re.compile(

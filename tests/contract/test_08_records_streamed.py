@@ -14,8 +14,8 @@ from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from patients.erasure import erase_patient
 from organizations.operations import create_organization
+from patients.erasure import erase_patient
 from patients.models import Connection, Patient
 from patients.operations import create_patient
 from records import streaming

@@ -22,7 +22,7 @@ GUIDE = Path(__file__).parent.parent.parent / "docs" / "api.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # What differs from run to run; everything else is compared as it stands.
 CHANGING = {"id", "url", "created_at", "expires_at", "next_cursor", "fhir_base_url", "name", "request_id", "doc_url"}
-CHANGING |= {"facility_name", "message", "source"}
+CHANGING |= {"facility_name", "message", "source", "previous_cursor"}
 
 
 class Reader:
@@ -67,8 +67,8 @@ class Reader:
         name, given = assignment.groups()
         if name == "FLOW":
             self.own[name] = self.answer["id"]
-        elif name == "CURSOR":
-            self.own[name] = self.answer["next_cursor"]
+        elif name in ("CURSOR", "SEEN"):
+            self.own[name] = self.answer["next_cursor" if name == "CURSOR" else "previous_cursor"]
         else:
             assert name in self.own, f"nobody knows {name}={given}"
         return True

@@ -21,7 +21,7 @@ PATIENT = [("patient", "p/1"), ("category", "laboratory"), ("_lastUpdated", "ge2
 
 def asking(server: Server, **limits) -> FhirServer:
     return FhirServer(
-        server.base, Reach.LOCAL, limits=Limits(**{"seconds": 10, "max_bytes": 20 * 1024 * 1024} | limits)
+        server.base, Reach.LOCAL, "p-1", limits=Limits(**{"seconds": 10, "max_bytes": 20 * 1024 * 1024} | limits)
     )
 
 
@@ -184,7 +184,7 @@ def test_a_server_that_is_not_there_may_be_there_next_time():
     with Server(reply()) as gone:
         base = gone.base
 
-    with FhirServer(base, Reach.LOCAL) as fhir, pytest.raises(Temporary) as problem:
+    with FhirServer(base, Reach.LOCAL, "p-1") as fhir, pytest.raises(Temporary) as problem:
         fhir.search("Observation", PATIENT, TOKEN)
 
     assert problem.value.verdict == Verdict.UNREACHABLE
@@ -306,7 +306,7 @@ def test_no_address_but_the_servers_own_is_ever_asked(elsewhere, spoilt):
 
 
 def test_a_production_source_on_this_machine_is_not_asked():
-    with Server(reply(bundle())) as server, FhirServer(server.base, Reach.PUBLIC) as fhir:
+    with Server(reply(bundle())) as server, FhirServer(server.base, Reach.PUBLIC, "p-1") as fhir:
         with pytest.raises(Temporary):
             fhir.search("Observation", PATIENT, TOKEN)
 
@@ -350,6 +350,13 @@ def test_a_resource_without_an_id_cannot_be_kept():
     page = read(reply({"resourceType": "Location"}))
 
     assert (page.found, page.unusable) == ((), 1)
+
+
+def test_what_is_about_another_patient_is_not_kept_however_it_was_asked_for():
+    theirs = {"resourceType": "DocumentReference", "id": "l1", "subject": {"reference": "Patient/p-2"}}
+
+    for page in (search(reply(bundle(theirs))), read(reply(theirs), "DocumentReference")):
+        assert (page.found, page.unusable) == ((), 1)
 
 
 @pytest.mark.parametrize("resource_id", ["", "..", "a/b", "a\n"])
