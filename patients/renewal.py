@@ -18,8 +18,9 @@ from webhooks.events import EventType
 # Portals forget refresh tokens that nobody uses; some within days.
 IDLE = timedelta(hours=20)
 _SPREAD = timedelta(hours=4)
-# Longer than a portal may take: after it, whoever was spending the token is believed dead.
-LEASE = timedelta(seconds=60)
+# Longer than a portal may take (5 s for discovery, 20 s for the token): after it, whoever was spending the token is
+# believed dead. Not much longer: portals that forgive a token used twice do so for half a minute or so.
+LEASE = timedelta(seconds=28)
 # After each failure in a row; then always the last.
 WAITS = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 3 * 60, 6 * 60)]
 NO_ACCESS = {

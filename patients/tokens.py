@@ -5,6 +5,7 @@ at a time; the others wait for what it gets. What happens to the row is in `rene
 """
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -62,7 +63,7 @@ def access_token(connection_id: str) -> AccessToken:
             return _at_hand(connection)
         if connection.refresh_token is None or _was_refused_lately(connection, now):
             return _last_resort(connection, now)
-        if renewal.begin(connection, now):
+        if _may_spend(connection, now):
             return _renewed(connection, now)
         if time.monotonic() > deadline:
             raise AccessUnavailable("Another worker has been renewing the access for too long.", now + renewal.LEASE)
@@ -88,7 +89,7 @@ def renew_idle(connection_id: str, now: datetime) -> None:
     try:
         if connection.refresh_token is None:
             _last_resort(connection, now)
-        elif renewal.begin(connection, now):
+        elif _may_spend(connection, now):
             _renewed(connection, now)
     except (AccessEnded, AccessUnavailable):
         return  # the trail has it, and the row its next time
@@ -133,8 +134,16 @@ def _at_hand(connection: Connection) -> AccessToken:
     return AccessToken(connection.access_token or "", connection.token_version)
 
 
+def _may_spend(connection: Connection, now: datetime) -> bool:
+    """Whether it is we who spend the refresh token. Where to spend it is found out before: the less happens between
+    the note and the answer, the fewer answers are lost with a worker that dies."""
+    with suppress(PortalError):  # asked again afterwards, where it is noted
+        configuration_of(connection.source)
+    return renewal.begin(connection, now)
+
+
 def _renewed(connection: Connection, now: datetime) -> AccessToken:
-    """Ask the portal, and note what came of it. `renewal.begin` has been called."""
+    """Ask the portal, and note what came of it. `_may_spend` has been called."""
     try:
         access = _asked(connection, now)
     except ExchangeRefused as error:

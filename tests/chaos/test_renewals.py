@@ -17,6 +17,8 @@ from tests.chaos.crew import let_access_end
 from tests.chaos.eventually import eventually
 from tests.chaos.findings import INTERRUPTED, REJECTED, Subject, check_renewals
 
+# The short version of the kills in test_kills.py has renewals among them.
+pytestmark = pytest.mark.skipif("CHAOS_RENEWALS" not in os.environ, reason="a long run: make chaos")
 KILLS = int(os.environ.get("CHAOS_RENEWALS", "1"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 # What the sandbox takes to renew access, and some more.
