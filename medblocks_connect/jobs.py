@@ -12,8 +12,9 @@ BATCH, MAX_BATCHES = 2000, 50
 
 # Procrastinate's own `delete_old_jobs` sorts the events of all jobs there are, and deletes in one go. This goes along
 # the jobs from the oldest on. Events go with their jobs. What somebody else is deleting is passed over.
+# (Materialized: else it may be looked for again with each row that is deleted, and find others.)
 _FORGET = """
-DELETE FROM procrastinate_jobs WHERE id IN (
+WITH old AS MATERIALIZED (
     SELECT job.id FROM procrastinate_jobs AS job
     WHERE job.status = ANY(%(statuses)s::procrastinate_job_status[]) AND NOT EXISTS (
         SELECT FROM procrastinate_events AS event WHERE event.job_id = job.id AND event.at >= %(before)s
@@ -21,6 +22,7 @@ DELETE FROM procrastinate_jobs WHERE id IN (
     ORDER BY job.id LIMIT %(count)s
     FOR UPDATE SKIP LOCKED
 )
+DELETE FROM procrastinate_jobs AS job USING old WHERE job.id = old.id
 """
 
 

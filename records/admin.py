@@ -44,7 +44,7 @@ class PullAdmin(ReadOnlyAdmin):
         ("connection__source", AutocompleteSelectFilter),
         ("requested_at", PeriodFilter),
     ]
-    list_select_related: ClassVar[list[str]] = ["connection__patient", "connection__source"]
+    list_select_related: ClassVar[list[str]] = ["connection__patient", "source"]
     sortable_by: ClassVar[list[str]] = ["requested"]
     search_help_text = "The id of a pull, connection, flow or source, the beginning of a patient id or email"
     change_form_outer_after_template = "admin/records/pull/story.html"
@@ -74,7 +74,7 @@ class PullAdmin(ReadOnlyAdmin):
             of_this = Q(pk=ulid) | Q(patient_id=ulid) | Q(flow_id=ulid)
             return Q(pk=ulid) | Q(connection_id__in=_connections(of_this))
         if is_source_id(term.lower()):
-            return Q(connection__source_id=term.lower())
+            return Q(source_id=term.lower())
         return Q(connection_id__in=_connections(Q(patient_id__in=patients_called(term))))
 
     @admin.display(description="Status")
@@ -85,10 +85,6 @@ class PullAdmin(ReadOnlyAdmin):
     def patient(self, pull: Pull) -> SafeString:
         patient = pull.connection.patient
         return link(reverse("admin:patients_patient_change", args=[patient.pk]), patient)
-
-    @admin.display(description="Source")
-    def source(self, pull: Pull) -> str:
-        return str(pull.connection.source)
 
     @admin.display(description="Connection")
     def connection_page(self, pull: Pull) -> SafeString:

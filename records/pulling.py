@@ -48,18 +48,25 @@ def go_on(pull_id: str, now: datetime) -> None:
     if pull is None:
         return
     try:
+        _work_on(pull)
+    except (progress.TakenOver, PatientErased):
+        logger.info("pull was taken over, or its patient erased")
+    progress.wake_next(pull.source_id, timezone.now())
+
+
+def _work_on(pull: Pull) -> None:
+    try:
         with Asker(pull.connection) as asker:
             _for_a_while(pull, asker)
     except Sleep as nap:
         progress.sleep(pull, nap.until, str(nap))
     except (progress.TakenOver, PatientErased):
-        logger.info("pull was taken over, or its patient erased")
+        raise
     except Exception as error:  # noqa: BLE001  whatever it is, the pull has to go on one day
         # Without the message: PostgreSQL's quote what was to be written.
         where = "".join(traceback.format_tb(error.__traceback__))
         logger.error("pull broke off with %s\n%s", type(error).__name__, where)
         _after_a_fault_of_ours(pull)
-    progress.wake_next(pull.source_id, timezone.now())
 
 
 def _for_a_while(pull: Pull, asker: Asker) -> None:

@@ -11,7 +11,7 @@ from records import pulling
 from records.models import Pull, PullStatus, PullStep, Record, Reference
 from records.plans import FOLLOWED
 from records.verdicts import Verdict
-from tests.records.charts import after, always, first
+from tests.records.charts import after, always, first, outcome
 from tests.records.pulled import (
     again,
     go_on,
@@ -118,3 +118,16 @@ def test_a_patient_who_is_erased_in_the_middle_leaves_nothing(connection, chart,
 
     assert Record.objects.count() == Pull.objects.count() == PullStep.objects.count() == Reference.objects.count() == 0
     assert jobs() == []
+
+
+def test_a_patient_who_is_erased_while_a_pull_goes_to_sleep_leaves_nothing(connection, chart, organization):
+    def erase(request):
+        erase_patient(organization=organization, reference="p-1", now=timezone.now())
+        database.close()
+        return outcome(429, "Slow down.", Retry_After="600")
+
+    chart.faults["Condition"] = erase
+
+    pulling.go_on(open_pull(connection).pk, timezone.now())
+
+    assert not Pull.objects.exists()

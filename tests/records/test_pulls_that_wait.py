@@ -162,8 +162,10 @@ def test_after_a_while_others_have_their_turn(connection, chart, monkeypatch):
 
 
 def test_a_fault_of_ours_is_tried_again_and_after_a_day_given_up(connection, monkeypatch, caplog):
+    secret = f"Maria has {6 * 7} coughs"
+
     def break_off(*args):
-        raise RuntimeError("Maria has a cough")
+        raise RuntimeError(secret)
 
     monkeypatch.setattr(pulling, "_read", break_off)
 
@@ -173,7 +175,7 @@ def test_a_fault_of_ours_is_tried_again_and_after_a_day_given_up(connection, mon
     assert pull.status == PullStatus.WAITING
     assert "pull broke off with RuntimeError" in caplog.text
     assert "break_off" in caplog.text
-    assert "Maria" not in caplog.text.replace('raise RuntimeError("Maria has a cough")', "")  # the line of this file
+    assert secret not in caplog.text
     long_ago = timezone.now() - pulling.MENDED_WITHIN
     Pull.objects.update(wake_at=timezone.now(), requested_at=long_ago)
     pull = go_on(connection)
