@@ -24,9 +24,12 @@ def tell_of_ends(flow_ids: Collection[str], now: datetime) -> None:
 
 def _end_of(flow: PatientFlow, now: datetime) -> Fact:
     """The flow as a GET of its own dialect answers from now on."""
+    told = flow_out(flow, flow.dialect, connections_of(flow), now)
+    link = told.pop("url")
     return Fact(
         organization_id=flow.organization_id,
         type=EventType(f"{flow.dialect_name}.{_ENDS[FlowStatus(flow.status)]}"),
-        object=flow_out(flow, flow.dialect, connections_of(flow), now),
+        object=told,
+        link=link,
         patient_id=flow.patient_id,
     )

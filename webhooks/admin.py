@@ -18,7 +18,8 @@ from webhooks.models import Event
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
-    never_loaded: ClassVar[tuple[str, ...]] = ("organization__logo",)
+    # The link of a flow is for its patient only, also when it is closed.
+    never_loaded: ClassVar[tuple[str, ...]] = ("organization__logo", "link")
     list_display: ClassVar[list[Any]] = ["public_id", "type", "organization", "created"]
     list_filter: ClassVar[list[Any]] = [
         ("type", ChoicesDropdownFilter),
@@ -51,6 +52,4 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description="What is told")
     def told(self, event: Event) -> SafeString:
-        # The link of a flow is for its patient only, also when it is closed.
-        shown = {name: value for name, value in event.object.items() if name != "url"}
-        return format_html('<pre class="staff-json">{}</pre>', json.dumps(shown, indent=2, ensure_ascii=False))
+        return format_html('<pre class="staff-json">{}</pre>', json.dumps(event.object, indent=2, ensure_ascii=False))

@@ -1,11 +1,13 @@
 """What apps are told of."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import Func, Q, Value
 
 from common import versions
+from common.encryption import EncryptedTextField
 from common.ids import ULID_LENGTH, first_ulid_at, new_ulid
 from organizations.models import Organization
 from webhooks.events import EventType
@@ -31,6 +33,8 @@ class Event(models.Model):
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="events", db_index=False)
     type = models.CharField(max_length=40, choices=[(name.value, name.value) for name in EventType])
     object = models.JSONField(help_text="`data.object` of the event, as the API wrote it at that moment.")
+    # The token in it opens the patient's pages: it is kept as tokens are, and put back where an app reads the event.
+    link = EncryptedTextField(null=True, blank=True, editable=False, help_text="`url` of `object`, where it is a flow.")
     api_version = models.CharField(
         max_length=10, default=versions.current, help_text="The version of the API that `object` is written in."
     )
@@ -64,6 +68,12 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+    @property
+    def full_object(self) -> dict[str, Any]:
+        """`data.object` in full."""
+        full: dict[str, Any] = dict(self.object)
+        return full | {"url": self.link} if self.link else full
 
     @property
     def public_id(self) -> str:

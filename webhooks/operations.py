@@ -25,6 +25,8 @@ class Fact:
     type: str
     object: dict[str, Any]
     patient_id: str | None = None
+    # `url` of a flow, which goes here and not into `object`: it is a secret.
+    link: str | None = None
 
 
 def emit(
@@ -58,6 +60,7 @@ def _event(fact: Fact, now: datetime) -> Event:
         organization_id=fact.organization_id,
         type=EventType(fact.type).value,
         object=fact.object,
+        link=fact.link,
         patient_id=fact.patient_id,
         created_at=now,
     )

@@ -56,7 +56,7 @@ def event_out(event: Event) -> dict[str, Any]:
         "resource_type": "event",
         "webhook_endpoint_id": None,
         "type": event.type,
-        "data": {"object": event.object},
+        "data": {"object": event.full_object},
         "api_version": event.api_version,
         **_NO_DELIVERY,
         "created_at": _timestamp(event.created_at),

@@ -20,7 +20,7 @@ from sources.keys import new_private_key
 from sources.models import ClientRegistration, Facility, Source
 from sources.operations import NewClient, add_source
 from webhooks.models import Event
-from webhooks.operations import emit
+from webhooks.operations import Fact, emit_all
 
 HOSTILE = "<script>alert('portal')</script>\"'><img src=x onerror=alert(1)>"
 REQUEST_ID = "0b6f1d0e-3c4f-4f6a-9d1c-5f2d7a1e8b90"
@@ -220,7 +220,15 @@ def new_event(flow: PatientFlow) -> Event:
     now = timezone.now()
     told = flow_out(flow, flow.dialect, [], now) | {"metadata": {"note": HOSTILE}}
     with transaction.atomic():
-        return emit(flow.organization, "session.completed", told, now=now, patient_id=flow.patient_id)
+        link = told.pop("url")
+        fact = Fact(
+            organization_id=flow.organization_id,
+            type="session.completed",
+            object=told,
+            patient_id=flow.patient_id,
+            link=link,
+        )
+        return emit_all([fact], now=now)[0]
 
 
 def new_wish(flow: PatientFlow, name: str, **more) -> SourceRequest:

@@ -36,7 +36,7 @@ def test_what_apps_and_portals_wrote_is_shown_as_text(staff, world):
 
 
 def test_the_link_of_a_flow_is_not_shown(staff, world):
-    assert world.told.object["url"].endswith(links.token_for(world.flow.pk))
+    assert world.told.full_object["url"].endswith(links.token_for(world.flow.pk))
 
     for path in (LIST, page_of(world.told)):
         assert links.token_for(world.flow.pk) not in staff.get(path).content.decode()

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.db import DatabaseError
+from django.db import connection as database
 from django.utils import timezone
 
 from flows import closing
@@ -50,6 +51,16 @@ def test_a_completed_flow_is_told_of_as_a_get_of_its_dialect_answers(api, browse
     assert told_of == read(api, flow)
     assert (told_of["id"], told_of["status"], told_of["metadata"]) == (flow["id"], "complete", {"visit": 7})
     assert [entry["status"] for entry in told_of["connections"]] == ["active"]
+
+
+def test_the_link_of_a_flow_is_not_stored_in_clear(api):
+    flow = begin(api, "session")
+    api.post(f"/sessions/{flow['id']}/expire", {})
+
+    with database.cursor() as cursor:
+        cursor.execute("SELECT row_to_json(event)::text FROM webhooks_event AS event")
+        [(row,)] = cursor.fetchall()
+    assert flow["url"].rpartition("/")[2] not in row
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

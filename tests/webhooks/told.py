@@ -9,7 +9,7 @@ from webhooks.models import Event
 
 def told() -> list[tuple[str, dict[str, Any]]]:
     """Types and objects of all events, in the order in which they were written."""
-    return list(Event.objects.order_by("pk").values_list("type", "object"))
+    return [(event.type, event.full_object) for event in Event.objects.order_by("pk")]
 
 
 def types_told() -> list[str]:
