@@ -72,7 +72,7 @@ def test_pulls_hold_up_no_other_job(world, start_worker):
     eventually(lambda: not ProcrastinateJob.objects.filter(queue_name="default", status__in=["todo", "doing"]).exists())
 
     started = time.monotonic()
-    job = app.configure_task(QUICK).defer(timestamp=0)
+    job = app.configure_task(QUICK, queueing_lock="of its own").defer(timestamp=0)
     eventually(lambda: ProcrastinateJob.objects.get(pk=job).status == "succeeded", within=3)
 
     assert time.monotonic() - started < 1
@@ -182,7 +182,7 @@ def test_a_worker_whose_connections_are_cut_goes_on_or_ends_but_never_by_half(st
         cut(beside)
     time.sleep(3)  # more than it takes to notice
     jobs = [
-        app.configure_task(QUICK).defer(timestamp=0),
+        app.configure_task(QUICK, queueing_lock="of its own").defer(timestamp=0),
         app.configure_task("records.tasks.pull", queue="pulls").defer(pull_id="of nobody", patient_id="nobody"),
     ]
 
