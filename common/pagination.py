@@ -34,6 +34,20 @@ class PageQuery(StrictSerializer):
     starting_after = serializers.CharField(required=False, max_length=2000)
 
 
+class TwoWayQuery(StrictSerializer):
+    """The cursors of lists that can be read in both directions."""
+
+    starting_after = serializers.CharField(required=False, max_length=2000)
+    ending_before = serializers.CharField(required=False, max_length=2000)
+
+    def validate(self, attrs: Any) -> Any:
+        if "starting_after" in attrs and "ending_before" in attrs:
+            raise serializers.ValidationError(
+                {"ending_before": "Give either starting_after or ending_before: a page goes on in one direction."}
+            )
+        return attrs
+
+
 def page_of(
     rows: QuerySet[Any],
     *,

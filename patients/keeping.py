@@ -2,10 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
-from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued
-
+from common.queueing import enqueue_once
 from patients.models import Connection, ConnectionStatus, Renewal, RenewalOutcome
 
 TASK = "patients.tasks.renew"
@@ -28,11 +25,4 @@ def forget_old_trails(now: datetime) -> int:
 
 
 def _enqueue(connection_id: str) -> bool:
-    lock = f"{TASK}.{connection_id}"
-    try:
-        # A savepoint, so that a lock that is taken does not spoil the transaction around it.
-        with transaction.atomic():
-            app.configure_task(TASK, queueing_lock=lock).defer(connection_id=connection_id)
-    except AlreadyEnqueued:
-        return False
-    return True
+    return enqueue_once(TASK, lock=f"{TASK}.{connection_id}", connection_id=connection_id)

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued
 from procrastinate.types import JSONDict
 
 from common.encryption import InvalidToken, Sealed, sealed
+from common.queueing import enqueue_once
 from patients.models import Connection, Revocation
 from sources.discovery import configuration_of
 from sources.models import ClientRegistration, Source
@@ -171,10 +171,4 @@ def enqueue_overdue(now: datetime) -> int:
 
 def _enqueue(revocation_id: str, at: datetime) -> bool:
     """Queue one attempt. False where one is queued already."""
-    try:
-        with transaction.atomic():  # a savepoint, so that a lock that is taken does not spoil what is around it
-            job = app.configure_task(TASK, queueing_lock=f"patients.revocation.{revocation_id}", schedule_at=at)
-            job.defer(revocation_id=revocation_id)
-    except AlreadyEnqueued:
-        return False
-    return True
+    return enqueue_once(TASK, lock=f"patients.revocation.{revocation_id}", at=at, revocation_id=revocation_id)

@@ -47,7 +47,7 @@ class Asker:
         return self._server.supported_types()
 
     def first(self, step: PullStep) -> Page:
-        """The first page of a step, which starts to bring the second."""
+        """The first page of a step."""
         patient = self._connection.fhir_patient_id or ""
         if step.resource_type == "Patient":
             return self._asked(lambda token: self._server.read("Patient", patient, token))

@@ -41,10 +41,11 @@ def _note_on_connection(pull: Pull, now: datetime) -> None:
     every = EVERY if completed else AFTER_FAILURE
     due = now + every * random.uniform(0.9, 1.1)  # noqa: S311  no secret; not all at the same minute
     rows = Connection.objects.filter(pk=pull.connection_id)
-    rows.update(records_count=Record.objects.filter(connection_id=pull.connection_id).count())
-    rows.filter(status=ConnectionStatus.ACTIVE).update(pull_due_at=due)
+    came: dict[str, Any] = {"records_count": Record.objects.filter(connection_id=pull.connection_id).count()}
     if completed:
-        rows.update(last_synced_at=now)
+        came["last_synced_at"] = now
+    rows.update(**came)
+    rows.filter(status=ConnectionStatus.ACTIVE).update(pull_due_at=due)
 
 
 def _tell(pull: Pull, faults: int, now: datetime) -> None:

@@ -3,12 +3,10 @@
 from datetime import datetime
 
 from django.db import connection as database
-from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Least
-from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued
 
+from common.queueing import enqueue_once
 from patients.models import Connection
 from records.models import OPEN, Pull, PullKind, PullStatus, PullStep, StepStatus
 from records.verdicts import Verdict
@@ -50,11 +48,7 @@ def pull_after_sign_in(connection: Connection, now: datetime) -> Pull:
 def enqueue(pull_id: str, patient_id: str, at: datetime) -> None:
     """A job that goes on with a pull at that time, unless one does so before."""
     name = f"{TASK}.{pull_id}"
-    task = app.configure_task(TASK, queue=QUEUE, schedule_at=at, queueing_lock=name)
-    try:
-        with transaction.atomic():  # a savepoint, so that a lock that is taken does not spoil the transaction around it
-            task.defer(pull_id=pull_id, patient_id=patient_id)
-    except AlreadyEnqueued:
+    if not enqueue_once(TASK, lock=name, at=at, queue=QUEUE, pull_id=pull_id, patient_id=patient_id):
         _bring_forward(name, at)
 
 

@@ -3,11 +3,9 @@
 import re
 from typing import Any
 
-from rest_framework import serializers
-
 from common.fields import StrictSerializer, TextField
 from common.instants import InstantField
-from common.pagination import LimitField
+from common.pagination import LimitField, TwoWayQuery
 
 MAX_COUNT, MAX_TYPES = 100, 50
 # FHIR's names of resource types: letters, the first a capital.
@@ -40,16 +38,7 @@ class RecordsFilter(StrictSerializer):
     since = InstantField(required=False)
 
 
-class RecordsQuery(RecordsFilter):
+class RecordsQuery(RecordsFilter, TwoWayQuery):
     """Which records, and which page of them."""
 
     count = LimitField(min_value=1, max_value=MAX_COUNT, default=MAX_COUNT)
-    starting_after = serializers.CharField(required=False, max_length=2000)
-    ending_before = serializers.CharField(required=False, max_length=2000)
-
-    def validate(self, attrs: Any) -> Any:
-        if "starting_after" in attrs and "ending_before" in attrs:
-            raise serializers.ValidationError(
-                {"ending_before": "Give either starting_after or ending_before: a page goes on in one direction."}
-            )
-        return attrs

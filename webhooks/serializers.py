@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from rest_framework import serializers
-
 from common.fields import TextField, TimestampField
 from common.instants import InstantField
-from common.pagination import PageQuery
+from common.pagination import PageQuery, TwoWayQuery
 from webhooks.events import EventType
 from webhooks.models import Event
 
@@ -23,17 +21,9 @@ class EventTypeField(TextField):
         return text
 
 
-class EventsQuery(PageQuery):
+class EventsQuery(PageQuery, TwoWayQuery):
     type = EventTypeField(required=False)
     since = InstantField(required=False)
-    ending_before = serializers.CharField(required=False, max_length=2000)
-
-    def validate(self, attrs: Any) -> Any:
-        if "starting_after" in attrs and "ending_before" in attrs:
-            raise serializers.ValidationError(
-                {"ending_before": "Give either starting_after or ending_before: a page goes on in one direction."}
-            )
-        return attrs
 
 
 _timestamp = TimestampField().to_representation

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from records import plans
 from records.fhir.addresses import is_id, is_within
 
 # Others belong to the patient's record and are searched for, or are nobody's business.
-FOLLOWED = frozenset({"Practitioner", "PractitionerRole", "Organization", "Medication", "Location", "Binary"})
+FOLLOWED = frozenset(plans.FOLLOWED)
 MAX_DEPTH = 100
 # So many different ones are looked at on a page. Real ones name the same few people and places again and again.
 MAX_DIFFERENT = 20_000
