@@ -12,6 +12,7 @@ from procrastinate.contrib.django.utils import connector_params
 
 from common.stopping import stopping
 from records.operations import QUEUE as PULLS
+from records.progress import AT_ONCE_PER_SOURCE
 
 # A job that was put off is looked for so often; new ones announce themselves.
 POLLING_SECONDS = 1.0
@@ -20,6 +21,8 @@ HEARTBEAT_SECONDS = 10.0
 STALLED_SECONDS = 30.0
 # A worker that gets no connection for so long has lost the database.
 DATABASE_SECONDS = 10.0
+# More than one portal may take up, so that one that hangs leaves room for the others.
+AT_ONCE = 2 * AT_ONCE_PER_SOURCE
 # For what asyncio itself wants a thread for while all jobs run: looking up the database's host.
 _SPARE_THREADS = 2
 ENDED = "The worker ended by itself; its log says why. Start it again: what it was doing is done again."
@@ -32,7 +35,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--pulls", type=int, default=4, help="how many pulls at once (default: %(default)s)")
+        parser.add_argument("--pulls", type=int, default=AT_ONCE, help="how many pulls at once (default: %(default)s)")
         parser.add_argument("--others", type=int, default=4, help="how many other jobs at once (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
