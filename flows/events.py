@@ -4,6 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from flows.connections import connections_of, with_connections
+from flows.dialects import DIALECTS
 from flows.models import FlowStatus, PatientFlow
 from flows.serializers import flow_out
 from webhooks.events import EventType
@@ -32,4 +33,9 @@ def _end_of(flow: PatientFlow, now: datetime) -> Fact:
         object=told,
         link=link,
         patient_id=flow.patient_id,
+        synonyms={
+            f"{name}.{_ENDS[FlowStatus(flow.status)]}": {"id": dialect.public_id(flow.pk), "resource_type": name}
+            for name, dialect in DIALECTS.items()
+            if name != flow.dialect_name
+        },
     )

@@ -42,6 +42,9 @@ class Organization(models.Model):
     logo = models.BinaryField(blank=True, default=b"", editable=True)
     support_url = models.URLField(blank=True, help_text="Where patients get help, linked on every page.")
     privacy_url = models.URLField(blank=True, help_text="Your privacy notice, linked on every page.")
+    contact_email = models.EmailField(
+        blank=True, help_text="Who is told by mail when something needs the app's developers. Empty: nobody."
+    )
     allowed_return_origins = ArrayField(
         models.CharField(max_length=300, validators=[validate_return_origin]),
         blank=True,

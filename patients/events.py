@@ -6,7 +6,8 @@ from organizations.models import Organization
 from patients.models import Connection
 from patients.serializers import connection_out, deleted_out
 from webhooks.events import EventType
-from webhooks.operations import emit, forget_patient
+from webhooks.forgetting import forget_patient
+from webhooks.operations import emit
 
 
 def tell_of_connection(connection_id: str, type: EventType, now: datetime) -> None:  # noqa: A002  the contract's word

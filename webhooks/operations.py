@@ -1,20 +1,19 @@
-"""Writing down what apps are told of, and forgetting it (docs/adr/0022)."""
+"""Writing down what apps are told of (docs/adr/0022)."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
 from organizations.models import Organization
 from webhooks.events import EventType
-from webhooks.models import Event
+from webhooks.models import Delivery, Endpoint, Event
+from webhooks.writing import deliveries_of
 
-KEPT = timedelta(days=30)
-# Old events are forgotten so many at a time, each time in a transaction of its own.
-BATCH = 5000
-MAX_BATCHES = 20
+# What is asked of an endpoint to know what it is told.
+_LISTENING = ("organization_id", "events", "status", "api_version")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +26,8 @@ class Fact:
     patient_id: str | None = None
     # `url` of a flow, which goes here and not into `object`: it is a secret.
     link: str | None = None
+    # The other names of the fact, for endpoints that asked for those, and what is different in `object` then.
+    synonyms: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def emit(
@@ -37,7 +38,9 @@ def emit(
     now: datetime,
     patient_id: str | None = None,
 ) -> Event:
-    """Write an event of a workspace, given itself or as its id: one INSERT, in the transaction of the fact itself.
+    """Write an event of a workspace, given itself or as its id, and its deliveries, in the transaction of the fact.
+
+    Two queries, and a third where an endpoint of the workspace wants to be told.
 
     `patient_id` is our own id of the patient whom `object` is about, so that erasing them takes the event along. That
     holds if the transaction has written or locked a row that hangs on the patient, or holds them
@@ -49,10 +52,27 @@ def emit(
 
 
 def emit_all(facts: Iterable[Fact], *, now: datetime) -> list[Event]:
-    """The same for any number of facts, in their order, by one INSERT. For none it does nothing."""
+    """The same for any number of facts, in their order, by as many queries. For none it does nothing."""
+    facts = list(facts)
     if not transaction.get_connection().in_atomic_block:
         raise ValueError("An event is written in the transaction of what it tells of.")
-    return Event.objects.bulk_create([_event(fact, now) for fact in facts])
+    events = Event.objects.bulk_create([_event(fact, now) for fact in facts])
+    if events:
+        Delivery.objects.bulk_create(_deliveries(facts, events))
+    return events
+
+
+def _deliveries(facts: list[Fact], events: list[Event]) -> list[Delivery]:
+    endpoints: dict[str, list[Endpoint]] = {}
+    organizations = {event.organization_id for event in events}
+    listening = Endpoint.objects.filter(organization_id__in=organizations).only(*_LISTENING).order_by("pk")
+    for endpoint in listening:
+        endpoints.setdefault(endpoint.organization_id, []).append(endpoint)
+    return [
+        delivery
+        for fact, event in zip(facts, events, strict=True)
+        for delivery in deliveries_of(event, endpoints.get(event.organization_id, []), fact.synonyms)
+    ]
 
 
 def _event(fact: Fact, now: datetime) -> Event:
@@ -64,24 +84,3 @@ def _event(fact: Fact, now: datetime) -> Event:
         patient_id=fact.patient_id,
         created_at=now,
     )
-
-
-def forget_patient(organization_id: str, patient_id: str) -> int:
-    """Delete the events that are about a patient; their number.
-
-    It belongs at the end of the erasure, in its transaction: whoever was writing about the patient has then ended, so
-    that their events are found, and nobody can begin to.
-    """
-    return Event.objects.about_patient(organization_id, patient_id).delete()[0]
-
-
-def forget_old(now: datetime) -> int:
-    """Delete the events that are older than KEPT, at most MAX_BATCHES × BATCH; their number."""
-    forgotten = 0
-    for _ in range(MAX_BATCHES):
-        oldest = Event.objects.written_before(now - KEPT).order_by("pk").values("pk")[:BATCH]
-        deleted, _per_model = Event.objects.filter(pk__in=oldest).delete()
-        forgotten += deleted
-        if deleted < BATCH:
-            break
-    return forgotten

@@ -3,7 +3,7 @@
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from webhooks.operations import forget_old
+from webhooks.forgetting import forget_old
 
 
 @app.periodic(cron="*/10 * * * *")

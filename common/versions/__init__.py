@@ -14,6 +14,8 @@ from common.versions.change import Change, Fields, Version
 
 # What callers and portals wrote themselves; none of ours, whatever it looks like.
 _NOT_OURS = {"metadata", "resource"}
+# What was sent to an endpoint is in the endpoint's own version already: an event with this is shown as it was sent.
+_ENDPOINT = "webhook_endpoint_id"
 
 
 def _published() -> list[Version]:
@@ -75,7 +77,8 @@ def _objects_down(value: Any, change: Change) -> Any:
         return [_objects_down(item, change) for item in value]
     if not isinstance(value, dict):
         return value
-    inside = {name: item if name in _NOT_OURS else _objects_down(item, change) for name, item in value.items()}
+    as_it_is = _NOT_OURS | {"data"} if value.get(_ENDPOINT) else _NOT_OURS
+    inside = {name: item if name in as_it_is else _objects_down(item, change) for name, item in value.items()}
     return change.objects.get(str(inside.get("resource_type")), dict)(inside)
 
 

@@ -156,11 +156,11 @@ def test_an_event_of_a_flow_is_of_its_workspace_and_about_its_patient(api, api_o
     assert (event.organization, event.patient_id) == (organization, row.patient_id)
 
 
-def test_completing_costs_two_queries_and_one_insert_beside_the_change(api, django_assert_num_queries):
+def test_completing_costs_three_queries_and_one_insert_beside_the_change(api, django_assert_num_queries):
     row = row_of(begin(api))
 
-    # begin; the change; the flow with its patient, its connections; the event; end
-    with django_assert_num_queries(6):
+    # begin; the change; the flow with its patient, its connections; the event, the endpoints; end
+    with django_assert_num_queries(7):
         complete_flow(row, timezone.now())
     with django_assert_num_queries(3):  # nothing changes, nothing is told
         complete_flow(row, timezone.now())
@@ -171,7 +171,8 @@ def test_a_sweep_tells_of_a_batch_at_the_cost_of_one(organization, django_assert
     for rounds in (1, 40):
         for _ in range(rounds):
             new_flow(patient)
-        with django_assert_num_queries(8):  # begin, begin; the change; the flows, their connections, the events; ends
+        # begin, begin; the change; the flows, their connections, the events, the endpoints; ends
+        with django_assert_num_queries(9):
             assert expire_lapsed(timezone.now() + timedelta(hours=1)) == rounds
     assert Event.objects.count() == 41
 

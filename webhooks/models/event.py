@@ -1,4 +1,4 @@
-"""What apps are told of."""
+"""What an app can be told of, as it happened."""
 
 from datetime import datetime
 from typing import Any
