@@ -59,6 +59,9 @@ def _correct_body(case):
     # The address says it too, and both must be the same.
     if case.method == "PUT":
         body["patient_id"] = unquote(str(case.path_parameters["id"]))
+    # Which schemes of apps are allowed is the workspace's to say; here none is.
+    if isinstance(body.get("return_url"), str) and not body["return_url"].startswith(tuple(_HOSTS)):
+        body["return_url"] = f"https://app.example/{body['return_url'][20:]}"
     # To JSON Schema 60.0 is an integer.
     if isinstance(body.get("expires_in"), float):
         body["expires_in"] = int(body["expires_in"])
