@@ -100,7 +100,11 @@ EXAMPLES = {
         **{"Content-Type": "application/x-www-form-urlencoded"},
     ),
     "throttled": Example("Too many requests. Try again in 1 s.", path="/patients"),
-    "quota_exceeded": Example("The workspace has used what it was given."),
+    "quota_exceeded": _post(
+        "/webhooks",
+        '{"url": "https://app.example.com/webhooks", "events": ["*"]}',
+        "The workspace has 100 webhook endpoints. Delete one that is not needed.",
+    ),
     "internal_error": Example("Something broke on our side. It has been logged with this request id."),
     "fhir_error": Example("The portal's FHIR server answered with an error. Try again later."),
     "oauth_error": Example("The portal's sign-in server answered with an error. Let the patient try again."),

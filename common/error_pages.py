@@ -88,7 +88,8 @@ ERRORS = {
     ),
     "resource_conflict": ErrorPage(
         409,
-        "The request contradicts one that was made before.",
+        "The request contradicts one that was made before, or the object's state: to a webhook endpoint that is "
+        "disabled nothing is sent.",
         "Read the object's present state and decide again.",
     ),
     "payload_too_large": ErrorPage(413, "The body is larger than 256 KB.", "Send less in one request."),
@@ -98,7 +99,11 @@ ERRORS = {
     "throttled": ErrorPage(
         429, "Too many requests in a short time.", "Wait as many seconds as the Retry-After header says."
     ),
-    "quota_exceeded": ErrorPage(429, "The workspace has used what it was given.", "Ask whoever runs this server."),
+    "quota_exceeded": ErrorPage(
+        429,
+        "The workspace has as many of something as it may have, such as 100 webhook endpoints.",
+        "Delete what is not needed. Waiting does not help by itself.",
+    ),
     "internal_error": ErrorPage(
         500,
         "Something broke on our side. It is in our logs under the request id.",

@@ -11,13 +11,14 @@ ProductError                     a sentence for a developer, a stable code, the 
 ├── PayloadTooLarge         413  payload_too_large
 ├── UnsupportedMediaType    415  unsupported_media_type
 ├── Throttled               429  throttled
+│   └── QuotaExceeded       429  quota_exceeded
 ├── InternalError           500  internal_error
 └── Unavailable             503  service_unavailable
 
 Rules raise these; they know no HTTP beyond the class. `exception_handler.py` translates the framework's own
 exceptions into them. `envelope()` gives the body of contract §3.
 
-The contract reserves codes that nothing raises: quota_exceeded, and the 502s about portals. They have a page
+The contract reserves codes that nothing raises: the 502s about portals. They have a page
 (`error_pages.py`), because clients may meet them in code written for the published API, and no class.
 """
 
@@ -27,6 +28,7 @@ from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 RETRY_AFTER_SECONDS = 5
+RETRY_AFTER_QUOTA_SECONDS = 3600
 
 
 class ProductError(Exception):
@@ -85,6 +87,15 @@ class Throttled(ProductError):
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
         self.retry_after = max(1, retry_after)
+
+
+class QuotaExceeded(Throttled):
+    """The workspace has as many of something as it may have. Waiting does not help by itself: not soon, then."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, retry_after=RETRY_AFTER_QUOTA_SECONDS)
 
 
 class InternalError(ProductError):

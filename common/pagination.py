@@ -51,7 +51,7 @@ class TwoWayQuery(StrictSerializer):
 def page_of(
     rows: QuerySet[Any],
     *,
-    order_by: tuple[str, str],
+    order_by: tuple[str, ...],
     limit: int,
     starting_after: str | None,
     list_name: str,
@@ -59,12 +59,12 @@ def page_of(
 ) -> dict[str, Any]:
     """One page of `rows` as the contract's list object.
 
-    `order_by` names two columns that together are unique and that an index covers, both ascending
-    or both with a leading "-". `list_name` says which list with which filters it is: a cursor of
+    `order_by` names one or two columns that are unique together and that an index covers, all ascending
+    or all with a leading "-". `list_name` says which list with which filters it is: a cursor of
     another one is refused (InvalidRequest).
     """
     descending = order_by[0].startswith("-")
-    columns = (order_by[0].lstrip("-"), order_by[1].lstrip("-"))
+    columns = [column.lstrip("-") for column in order_by]
     cursors = Cursors(list_name)
     if starting_after:
         rows = rows.filter(_after(columns, cursors.read(starting_after), "lt" if descending else "gt"))
@@ -79,10 +79,12 @@ def page_of(
     }
 
 
-def _after(columns: tuple[str, str], position: list[Any], comparison: str) -> Q:
-    first, second = columns
+def _after(columns: list[str], position: list[Any], comparison: str) -> Q:
+    first, *second = columns
     beyond = Q(**{f"{first}__{comparison}": position[0]})
-    level = Q(**{first: position[0], f"{second}__{comparison}": position[1]})
+    if not second:
+        return beyond
+    level = Q(**{first: position[0], f"{second[0]}__{comparison}": position[1]})
     # The redundant bound is what lets PostgreSQL start reading the index at the cursor.
     return Q(**{f"{first}__{comparison}e": position[0]}) & (beyond | level)
 

@@ -4,8 +4,8 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from common.errors import PATIENT_CODES, InvalidRequest, NotFound
-from common.fields import parse, parse_query
+from common.errors import PATIENT_CODES, NotFound
+from common.fields import parse, parse_query, refuse_fields
 from common.pagination import page_of
 from flows.closing import expire_flow
 from flows.connections import connections_of, with_connections
@@ -81,12 +81,3 @@ def find_flow(organization: Organization, public_id: str) -> PatientFlow:
     if flow is None:
         raise NotFound("There is no flow with this id.")
     return flow
-
-
-def refuse_fields(body: object) -> None:
-    """For a call that takes no fields. Raises InvalidRequest for any body but none and {}."""
-    if body:
-        field = next(iter(body)) if isinstance(body, dict) else None
-        raise InvalidRequest("This call takes no fields. Send no body, or {}.", param=field)
-    if body != {}:
-        raise InvalidRequest("Send no body, or {}.")

@@ -22,7 +22,8 @@ class ApiView(APIView):
     `scopes` names the scope each method needs. `takes_query`: its GET reads query parameters.
     `error_codes` renames codes for resources with words of their own.
 
-    A POST with an `Idempotency-Key` runs inside a transaction: it makes no HTTP requests, and its jobs are rows.
+    A POST with an `Idempotency-Key` runs inside a transaction: it makes no HTTP requests, and its jobs are rows. What
+    has to be asked of others is asked in `prepare`.
     """
 
     scopes: ClassVar[dict[str, str]] = {}
@@ -67,6 +68,7 @@ class ApiView(APIView):
         self.request = self.initialize_request(request, *args, **kwargs)
         try:
             self.initial(self.request, *args, **kwargs)
+            self.prepare(self.request)
             response = self._answer_once() if request.method == "POST" else self._answer()
         except Exception as error:  # noqa: BLE001  as rest_framework does: what it does not know, it raises again
             response = self._turned_down(self.handle_exception(error))
@@ -78,6 +80,10 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         if request.query_params and not (self.takes_query and request.method in ("GET", "HEAD")):
             raise InvalidRequest("This path takes no query parameters.", param=next(iter(request.query_params)))
+
+    def prepare(self, request: Request) -> None:
+        """For what has to be asked over the network, before any transaction. It refuses nothing: a POST that was
+        answered before gets the same answer, whatever others say now."""
 
     def perform_authentication(self, request: Request) -> None:
         """Who asks, how often they do, and in which version they want to be answered. Scopes come after it."""
@@ -122,5 +128,7 @@ def _patient_in(body: Any) -> str | None:
     """The reference of the patient that an answer is about."""
     if not isinstance(body, dict):
         return None
+    if body.get("resource_type") == "event":
+        return _patient_in(body["data"]["object"])
     found = body.get("id") if body.get("resource_type") == "patient" else body.get("patient_id")
     return found if isinstance(found, str) else None

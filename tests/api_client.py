@@ -52,6 +52,10 @@ class Api:
         sent = json.dumps(body).encode("utf-8", "surrogatepass")
         return Answer(self.client.put(path, sent, content_type="application/json", headers=self._headers(headers)))
 
+    def patch(self, path: str, body: Any, **headers: str) -> Answer:
+        sent = json.dumps(body).encode("utf-8", "surrogatepass")
+        return Answer(self.client.patch(path, sent, content_type="application/json", headers=self._headers(headers)))
+
     def delete(self, path: str, **headers: str) -> Answer:
         return self.request("DELETE", path, **headers)
 

@@ -45,6 +45,7 @@ def event_out(event: Event) -> dict[str, Any]:
         "id": event.public_id,
         "resource_type": "event",
         "webhook_endpoint_id": None,
+        "fact_id": event.public_id,
         "type": event.type,
         "data": {"object": event.full_object},
         "api_version": event.api_version,

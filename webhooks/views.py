@@ -1,15 +1,17 @@
 """`/events` (contract §9)."""
 
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.errors import NotFound
-from common.fields import parse_query
-from common.ids import is_ulid
+from common.fields import parse_query, refuse_fields
 from organizations.api import ApiView
 from organizations.models import Organization
+from webhooks.endpoint_serializers import record_out
 from webhooks.feed import Selection, page_of_events
-from webhooks.models import Event
+from webhooks.models import Delivery, Event
+from webhooks.redelivery import redeliver
 from webhooks.serializers import EventsQuery, event_out
 
 
@@ -24,17 +26,28 @@ class Events(ApiView):
 
 
 class EventDetail(ApiView):
+    """An event of the feed, or one on its way to an endpoint: their ids look alike, and no id is of both."""
+
     scopes = {"GET": "webhooks:read"}
 
     def get(self, request: Request, event_id: str) -> Response:
-        return Response(event_out(find_event(self.organization, event_id)))
+        event = Event.objects.filter(organization=self.organization).with_public_id(event_id)
+        told = event_out(event) if event else record_out(find_delivery(self.organization, event_id))
+        return Response(told)
 
 
-def find_event(organization: Organization, public_id: str) -> Event:
-    """The workspace's event of this id. Raises NotFound."""
-    ulid = public_id.removeprefix("evt_")
-    is_one = ulid != public_id and is_ulid(ulid)
-    event = organization.events.filter(pk=ulid).first() if is_one else None
-    if event is None:
+class EventRedelivery(ApiView):
+    scopes = {"POST": "webhooks:write"}
+
+    def post(self, request: Request, event_id: str) -> Response:
+        refuse_fields(request.data)
+        delivery = find_delivery(self.organization, event_id)
+        return Response(record_out(redeliver(delivery, timezone.now())))
+
+
+def find_delivery(organization: Organization, public_id: str) -> Delivery:
+    """The event of this id on its way to an endpoint of the workspace. Raises NotFound."""
+    delivery = Delivery.objects.filter(endpoint__organization=organization).with_public_id(public_id)
+    if delivery is None:
         raise NotFound("There is no event with this id. Events are kept for 30 days, and go with their patient.")
-    return event
+    return delivery

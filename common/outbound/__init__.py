@@ -9,13 +9,15 @@ A `guarded` session
 - follows no redirect, uses no proxy and no netrc, and always verifies TLS.
 
 `download` brings a large answer into a file under the same guard, and follows a few redirects, each one guarded anew.
-`errors.py` has what an exchange can end in, `reach.py` where it may go.
+`errors.py` has what an exchange can end in, `reach.py` where it may go, `lookup.py` where a name leads beforehand.
 """
 
 from common.outbound.download import Downloaded, download
 from common.outbound.errors import AddressRefused, OutboundError, Redirected, TimedOut, TooLarge, Unreachable
+from common.outbound.lookup import check_name
 from common.outbound.reach import Reach, check_url, is_allowed, is_host_name
 from common.outbound.session import Limits, get, guard
+from common.outbound.waits import retry_after
 
 __all__ = [
     "AddressRefused",
@@ -27,10 +29,12 @@ __all__ = [
     "TimedOut",
     "TooLarge",
     "Unreachable",
+    "check_name",
     "check_url",
     "download",
     "get",
     "guard",
     "is_allowed",
     "is_host_name",
+    "retry_after",
 ]

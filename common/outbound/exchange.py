@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 import urllib3
 
-from common.outbound.errors import AddressRefused, Unreachable
+from common.outbound.errors import AddressRefused, TimedOut, Unreachable
 from common.outbound.reach import Address, Reach, is_allowed
 
 CONNECT_SECONDS = 5.0
@@ -78,11 +78,13 @@ def running(reach: Reach, seconds: float) -> Iterator[Exchange]:
 def connect(connection: urllib3.connection.HTTPConnection) -> socket.socket:
     """Open a socket to the first allowed address of the connection's host, for the running exchange.
 
-    Raises AddressRefused or Unreachable.
+    Raises AddressRefused, Unreachable or TimedOut.
     """
     exchange = _current.get()
     problem: OSError | None = None
     for family, kind, protocol, _, address in _allowed(connection, exchange):
+        if exchange.expired:  # looking the name up, and each address before this one, may have taken their time
+            break
         opened = socket.socket(family, kind, protocol)
         opened.settimeout(CONNECT_SECONDS)
         exchange.opens(connection, opened)
@@ -95,6 +97,8 @@ def connect(connection: urllib3.connection.HTTPConnection) -> socket.socket:
         opened.settimeout(exchange.seconds)
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return opened
+    if exchange.expired:
+        raise TimedOut(f"{connection.host} took too long to answer.") from problem
     raise Unreachable(f"{connection.host} does not accept connections.") from problem
 
 

@@ -1,6 +1,7 @@
 """Which addresses an exchange may go to."""
 
 import ipaddress
+import re
 from enum import Enum
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".test")
 ENDING_IN_IPV4 = [
     ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
 ]
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII | re.IGNORECASE)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -42,7 +44,7 @@ def check_url(url: str, reach: Reach) -> None:
     if parts.username is not None or parts.password is not None:
         raise AddressRefused("The address carries a user name or password.")
     literal = _literal(host)
-    if literal is None and not is_host_name(host):
+    if literal is None and (_is_number(host) or not is_host_name(host)):
         raise AddressRefused("The address does not name a host that can be looked up.")
     if literal is not None and not is_allowed(literal, reach):
         raise AddressRefused(f"The address {literal} is not allowed here.")
@@ -59,6 +61,14 @@ def is_host_name(host: str) -> bool:
     except idna.IDNAError:
         return False
     return all(0 < len(label) <= 63 for label in name.removesuffix(".").split(".")) and not name.startswith("*")
+
+
+def _is_number(host: str) -> bool:
+    """Whether a host is an IPv4 address in another spelling, such as 2130706433, 0x7f.1 or 127.0.0.1 with a dot.
+
+    The last label of a domain is never a number.
+    """
+    return _NUMBER.fullmatch(host.rstrip(".").rpartition(".")[2]) is not None
 
 
 def _is_this_machine(host: str) -> bool:

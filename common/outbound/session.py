@@ -14,6 +14,8 @@ from requests.adapters import HTTPAdapter
 from common.outbound.errors import OutboundError, Redirected, TimedOut, TooLarge, Unreachable
 from common.outbound.exchange import Exchange, connect, running, take_up
 from common.outbound.reach import Reach, check_url
+from common.outbound.responses import FinalResponse
+from common.outbound.tls import context
 from common.turns import waiting_outside
 
 CHUNK_BYTES = 64 * 1024
@@ -32,6 +34,8 @@ STANDARD = Limits()
 
 
 class _HTTPConnection(urllib3.connection.HTTPConnection):
+    response_class = FinalResponse
+
     def _new_conn(self) -> socket.socket:
         return connect(self)
 
@@ -41,6 +45,8 @@ class _HTTPConnection(urllib3.connection.HTTPConnection):
 
 
 class _HTTPSConnection(urllib3.connection.HTTPSConnection):
+    response_class = FinalResponse
+
     def _new_conn(self) -> socket.socket:
         return connect(self)
 
@@ -69,8 +75,11 @@ class GuardedAdapter(HTTPAdapter):
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, ssl_context=context(), **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
+
+    def cert_verify(self, *args: Any) -> None:
+        """The context verifies. This would have it read the authorities again for each connection."""
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         """Send and read the whole answer. Raises an OutboundError; never returns a redirect."""
@@ -81,7 +90,8 @@ class GuardedAdapter(HTTPAdapter):
             try:
                 response = self._begun(request, exchange)
                 with response:
-                    response._content = self._read(response)
+                    if not exchange.expired:  # otherwise its headers were cut through, and nothing says so
+                        response._content = self._read(response)
             except OutboundError:
                 raise
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:

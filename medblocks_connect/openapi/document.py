@@ -7,10 +7,11 @@ from drf_spectacular.settings import patched_settings
 
 from common.describing.shapes import Schema
 from common.versions import current
-from medblocks_connect.openapi import health, parts
+from medblocks_connect.openapi import health, parts, receiving
 from medblocks_connect.openapi.schema import ApiGenerator
 from medblocks_connect.openapi.served import FILE
 from organizations.scopes import ALL_SCOPES
+from webhooks.description_events import RECEIVED
 
 EXAMPLE_BASE_URL = "https://connect.example.com"
 _ABOUT = """\
@@ -48,18 +49,25 @@ def document() -> Schema:
         components["parameters"] = parts.PARAMETERS
         components["securitySchemes"] = {"apiKey": _BEARER}
         made["paths"] |= health.paths()
+        made["webhooks"] = receiving.webhooks()
+        components["schemas"][RECEIVED.name] = RECEIVED.schema
         components["responses"] = shared_errors(made["paths"])
     return made
 
 
 def shared_errors(paths: Schema) -> dict[str, Schema]:
-    """The error responses of all operations, by status and first code; each operation then only refers to them."""
+    """The error responses of all operations, by status and first code; each operation then only refers to them.
+
+    Where an operation has more codes of a status than others, the last of them tells it apart.
+    """
     shared: dict[str, Schema] = {}
     for operation in (operation for methods in paths.values() for operation in methods.values()):
         for status, response in operation["responses"].items():
             examples = response.get("content", {}).get("application/json", {}).get("examples")
             if examples:
-                name = f"{status}.{next(iter(examples))}{'' if operation['security'] else '.unlimited'}"
+                end = "" if operation["security"] else ".unlimited"
+                names = [f"{status}.{code}{end}" for code in examples]
+                name = names[0] if shared.get(names[0], response) == response else names[-1]
                 assert shared.setdefault(name, response) == response, f"two responses are called {name}"
                 operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
     return shared

@@ -73,7 +73,7 @@ def sections_of(document: Schema, base_url: str) -> list[Section]:
 
 def _rank(told: "Told") -> tuple[int, int]:
     """Whole lists before single objects, those before their parts; reading and making before ending."""
-    return told.path.count("/"), ["GET", "POST", "PUT", "DELETE"].index(told.method)
+    return told.path.count("/"), ["GET", "POST", "PUT", "PATCH", "DELETE"].index(told.method)
 
 
 class _Reader:

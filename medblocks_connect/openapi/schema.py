@@ -27,7 +27,7 @@ OPERATIONS = {
     **webhooks.OPERATIONS,
 }
 # What the routes call them inside, and what the contract calls them.
-PATH_NAMES = {"reference": "id", "public_id": "id", "event_id": "id"}
+PATH_NAMES = {"reference": "id", "public_id": "id", "event_id": "id", "endpoint_id": "id"}
 
 
 class NotDescribed(Exception):
@@ -93,7 +93,8 @@ class ApiSchema(AutoSchema):
         if described.not_together:
             component.schema["not"] = {"required": list(described.not_together)}
         media_type = {"schema": component.ref, "example": described.body_example}
-        return {"required": True, "content": {"application/json": media_type}}
+        is_required = bool(component.schema.get("required"))
+        return {"required": is_required, "content": {"application/json": media_type}}
 
     def responses(self) -> dict[str, Schema]:
         described = self.described

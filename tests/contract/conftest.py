@@ -10,6 +10,7 @@ from django.db import connection
 
 from tests.journey.conftest import browser, flow, portal, riverside  # noqa: F401  fixtures
 from tests.records.conftest import access, patient  # noqa: F401  fixtures
+from tests.webhooks.receivers.names import Names
 
 LOCK = 4711
 PATIENCE_SECONDS = 60
@@ -65,3 +66,18 @@ def _wait(until: Callable[[], bool]) -> None:
     while not until():
         assert time.monotonic() < deadline, "this never happened"
         time.sleep(0.02)
+
+
+PUBLIC = "93.184.216.34"
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """Where names lead, without asking the network. The receivers of the tests are public ones."""
+    return Names(monkeypatch, {"hooks.example": [PUBLIC], "app.example.com": [PUBLIC]})
+
+
+@pytest.fixture
+def endpoint(api, names) -> dict:
+    """An endpoint as it was answered when it was made, with its secret."""
+    return api.post("/webhooks", {"url": "https://hooks.example/in", "events": ["*"]}).json

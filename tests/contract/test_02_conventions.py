@@ -25,6 +25,8 @@ from sources.operations import add_source
 from tests.api_client import Answer, Api
 from tests.conftest import api_of
 from tests.contract.routes import Operation, operations
+from tests.webhooks.endpoints import new_endpoint
+from webhooks.models import Endpoint
 from webhooks.operations import emit
 
 FLOW = {"patient_id": "p-1", "return_url": "https://app.example/back"}
@@ -115,8 +117,18 @@ SCOPES = {
     "GET /connections": "connections:read",
     "GET /connections/{reference}": "connections:read",
     "GET /directory/brands": "connections:read",
+    "GET /webhooks": "webhooks:read",
+    "POST /webhooks": "webhooks:write",
+    "GET /webhooks/{endpoint_id}": "webhooks:read",
+    "PATCH /webhooks/{endpoint_id}": "webhooks:write",
+    "DELETE /webhooks/{endpoint_id}": "webhooks:write",
+    "POST /webhooks/{endpoint_id}/rotate-secret": "webhooks:write",
+    "GET /webhooks/{endpoint_id}/events": "webhooks:read",
+    "POST /webhooks/{endpoint_id}/replay": "webhooks:write",
+    "POST /webhooks/{endpoint_id}/test": "webhooks:write",
     "GET /events": "webhooks:read",
     "GET /events/{event_id}": "webhooks:read",
+    "POST /events/{event_id}/redeliver": "webhooks:write",
 } | {
     f"{method} {path}": scope
     for dialect in ("patient-flows", "sessions", "patient-sessions")
@@ -171,6 +183,7 @@ def test_each_operation_needs_exactly_its_scope(organization, operation: Operati
 def belongings(organization, api) -> dict[str, str]:
     """What a workspace has, by the names that paths use."""
     flow = api.post("/patient-flows", FLOW).json["id"]
+    endpoint = new_endpoint(organization, "patient.deleted")
     url = "https://own.example/r4"
     source = Source.objects.create(
         id=source_id(url), name="Own", fhir_base_url=url, environment="sandbox", organization=organization
@@ -185,6 +198,7 @@ def belongings(organization, api) -> dict[str, str]:
         "source": source.id,
         "connection_id": f"conn_{connected.id}",
         "event_id": emit(organization, "session.expired", {}, now=timezone.now()).public_id,
+        "endpoint_id": endpoint.public_id,
     }
 
 
@@ -208,6 +222,7 @@ def test_objects_of_another_workspace_are_404(api_of_other, belongings, operatio
     assert Patient.objects.count() == Connection.objects.count() == 1
     assert PatientFlow.objects.filter(status="open").count() == 1
     assert Connection.objects.get().status == ConnectionStatus.ACTIVE
+    assert Endpoint.objects.get().updated_at == Endpoint.objects.get().created_at
 
 
 def test_a_sandbox_workspace_sees_only_sandbox_sources_and_a_production_one_none_of_them(api, production_organization):

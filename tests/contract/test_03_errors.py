@@ -19,6 +19,7 @@ from tests.api_client import Answer, Api
 from tests.conftest import api_of
 from tests.layers import ROOT
 from tests.pages import audit
+from tests.webhooks.endpoints import new_endpoint
 
 # The table of contract §3.
 TYPES = {
@@ -184,7 +185,7 @@ def test_the_index_lists_every_code(client, db):
 
 
 @pytest.fixture
-def sender(organization, api, settings):
+def sender(organization, api, settings, names):
     """For each code whose example has a request: whoever gets that answer, after what has to happen before."""
 
     def prepared(code: str) -> Api:
@@ -198,6 +199,9 @@ def sender(organization, api, settings):
             case "throttled":
                 settings.API_RATE_LIMIT = Rate.parse("1/second")
                 api.get("/patients")
+            case "quota_exceeded":
+                for _ in range(100):
+                    new_endpoint(organization)
             case "resource_conflict":
                 key = EXAMPLES[code].headers["Idempotency-Key"]
                 assert api.post("/patients", {"patient_id": "user-1842"}, Idempotency_Key=key).status == 200

@@ -581,5 +581,5 @@ def test_the_number_of_queries_is_fixed(api, django_assert_num_queries, browser,
         api.get("/patients/p-1")
     with django_assert_num_queries(5):  # the key; begin, the change, the patient, end
         api.put("/patients/p-1", {"patient_id": "p-1", "name": "N"})
-    with django_assert_num_queries(14):  # two of them for the event: the connection as it is now, the row
+    with django_assert_num_queries(15):  # three for the event: the connection as it is now, the row, who listens
         api.delete(path_of(connection))

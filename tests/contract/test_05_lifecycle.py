@@ -225,8 +225,9 @@ def test_expire_and_reading_cost_a_fixed_number_of_queries(api, django_assert_nu
 
     with django_assert_num_queries(3):  # the key, the flow with its patient, its connections
         api.get(f"/sessions/{made['id']}")
-    # And the patient, held, and the change, each in a transaction; the event: the flow, its connections, the row.
-    with django_assert_num_queries(12):
+    # And the patient, held, and the change, each in a transaction; the event: the flow, its connections, the row,
+    # who listens.
+    with django_assert_num_queries(13):
         api.post(f"/sessions/{made['id']}/expire", {})
     with django_assert_num_queries(10):  # also what became of it
         api.post(f"/sessions/{made['id']}/expire", {})

@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from django.utils import timezone
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -14,7 +15,11 @@ from patients.models import Connection, Patient
 from tests.pages import audit
 from tests.records.stored import resource, store
 from tests.sources.catalogue import facility
+from tests.webhooks.endpoints import new_endpoint
+from webhooks.events import EventType
 from webhooks.operations import emit
+from webhooks.redelivery import send_test
+from webhooks.signing import signature_headers
 
 DOCUMENT = json.loads(FILE.read_text())
 OPERATIONS = {
@@ -92,8 +97,18 @@ def test_every_operation_of_the_contract_is_in_the_document():
         ("delete", "/patients/{id}"),
         ("delete", "/patients/{id}/connections/{connection_id}"),
         ("get", "/patients/{id}/records"),
+        ("post", "/webhooks"),
+        ("get", "/webhooks"),
+        ("get", "/webhooks/{id}"),
+        ("patch", "/webhooks/{id}"),
+        ("delete", "/webhooks/{id}"),
+        ("post", "/webhooks/{id}/rotate-secret"),
+        ("get", "/webhooks/{id}/events"),
+        ("post", "/webhooks/{id}/replay"),
+        ("post", "/webhooks/{id}/test"),
         ("get", "/events"),
         ("get", "/events/{id}"),
+        ("post", "/events/{id}/redeliver"),
         ("get", "/connections"),
         ("get", "/connections/{id}"),
         ("get", "/health"),
@@ -167,11 +182,17 @@ def test_the_limits_of_what_is_sent_are_those_of_the_contract():
     assert flow["properties"]["recommended_connection_ids"]["maxItems"] == 20
     assert flow["properties"]["return_button_label"]["maxLength"] == 60
     assert flow["properties"]["metadata"]["maxProperties"] == 50
+    endpoint, rotation = components["NewEndpoint"], components["SecretRotation"]["properties"]["expire_current_in"]
+    assert sorted(endpoint["required"]) == ["events", "url"]
+    assert endpoint["properties"]["url"]["maxLength"] == 2000
+    assert (endpoint["properties"]["events"]["minItems"], endpoint["properties"]["events"]["maxItems"]) == (1, 20)
+    assert endpoint["properties"]["description"]["maxLength"] == 500
+    assert (rotation["minimum"], rotation["maximum"], rotation["default"]) == (0, 86400, 0)
 
 
 @pytest.fixture
-def world(api, organization):
-    """One of everything: a found source, a patient with a connection and a failed attempt, a flow."""
+def world(api, organization, names):
+    """One of everything: a found source, a patient with a connection and a failed attempt, a flow, an endpoint."""
     found = facility("River Clinic", city="Denver", postal_code="80202", state="CO").sources.get()
     flow = api.post("/sessions", FLOW_BODY).json
     patient = Patient.objects.get()
@@ -181,8 +202,16 @@ def world(api, organization):
     )
     store(active, [resource("Patient", "chart"), resource("Observation", "o-1")])
     Connection.objects.create(**common, status="failed", failure_code="user_denied", failure_at=patient.created_at)
+    endpoint = new_endpoint(organization)
     synced = emit(organization, "records.sync.completed", {"total": 2}, now=patient.created_at)
-    return {"source": found.id, "flow": flow["id"], "connection": f"conn_{active.id}", "event": synced.public_id}
+    return {
+        "source": found.id,
+        "flow": flow["id"],
+        "connection": f"conn_{active.id}",
+        "event": synced.public_id,
+        "endpoint": endpoint.public_id,
+        "delivery": endpoint.deliveries.get().public_id,
+    }
 
 
 def calls_of(world):
@@ -210,8 +239,26 @@ def calls_of(world):
     yield "listEvents", "GET", "/events", None
     yield "listEvents", "GET", "/events?type=session.expired&since=2026-04-25T14:30:00Z&limit=1", None
     yield "getEvent", "GET", f"/events/{world['event']}", None
+    yield "getEvent", "GET", f"/events/{world['delivery']}", None
+    yield "redeliverEvent", "POST", f"/events/{world['delivery']}/redeliver", None
+    yield from calls_of_webhooks(f"/webhooks/{world['endpoint']}")
     yield "disconnectConnection", "DELETE", f"/patients/p-1/connections/{world['connection']}", None
     yield "deletePatient", "DELETE", "/patients/p-1", None
+
+
+def calls_of_webhooks(path):
+    body = {"url": "https://hooks.example/in", "events": ["*"], "description": None, "metadata": {"a": [1, None]}}
+    yield "createWebhook", "POST", "/webhooks", body
+    yield "listWebhooks", "GET", "/webhooks?limit=1", None
+    yield "getWebhook", "GET", path, None
+    yield "rotateWebhookSecret", "POST", f"{path}/rotate-secret", None
+    yield "rotateWebhookSecret", "POST", f"{path}/rotate-secret", {"expire_current_in": 60}
+    yield "testWebhook", "POST", f"{path}/test", {"type": "patient.deleted"}
+    yield "replayWebhook", "POST", f"{path}/replay", {"since": "2026-04-25T14:30:00Z", "include_delivered": True}
+    yield "listWebhookEvents", "GET", f"{path}/events", None
+    yield "listWebhookEvents", "GET", f"{path}/events?delivered=false&limit=1", None
+    yield "updateWebhook", "PATCH", path, {"status": "disabled", "description": None}
+    yield "deleteWebhook", "DELETE", path, None
 
 
 def test_real_answers_are_as_the_document_says(api, world):
@@ -233,6 +280,23 @@ def test_real_answers_are_as_the_document_says(api, world):
         validator_of(described["schema"]).validate(json.loads(content))
         called.add(name)
     assert called == set(OF_THE_API)
+
+
+def test_what_receivers_get_is_described_for_every_type(organization):
+    assert set(DOCUMENT["webhooks"]) == {name.value for name in EventType}
+    endpoint = new_endpoint(organization)
+    for type_, methods in DOCUMENT["webhooks"].items():
+        [(method, told)] = methods.items()
+        assert method == "post"
+        content = told["requestBody"]["content"]["application/json"]
+        assert content["example"]["type"] == type_
+        validator_of(content["schema"]).validate(content["example"])
+        sent = send_test(endpoint, type_, timezone.now())
+        validator_of(content["schema"]).validate(sent.content)
+        signed = set(
+            signature_headers(endpoint.secrets(timezone.now()), event_id="evt_x", body=b"", now=timezone.now())
+        )
+        assert {parameter["name"] for parameter in told["parameters"]} == signed
 
 
 def test_the_page_for_people_shows_every_operation_and_asks_nobody_else(client, db):

@@ -63,8 +63,14 @@ def _correct_body(case):
     if isinstance(body.get("return_url"), str) and not body["return_url"].startswith(tuple(_HOSTS)):
         body["return_url"] = f"https://app.example/{body['return_url'][20:]}"
     # To JSON Schema 60.0 is an integer.
-    if isinstance(body.get("expires_in"), float):
-        body["expires_in"] = int(body["expires_in"])
+    for name in ("expires_in", "expire_current_in"):
+        if isinstance(body.get(name), float):
+            body[name] = int(body[name])
+    # What is replayed has an end after its beginning.
+    if case.path.endswith("/replay"):
+        body["since"] = _INSTANTS[0]
+        if "until" in body:
+            body["until"] = _INSTANTS[2]
     if "metadata" in body:
         body["metadata"] = _within_64_bits(body["metadata"])
 

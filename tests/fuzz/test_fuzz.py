@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
 from common.ids import new_ulid
 from common.rates import Rate
@@ -21,6 +22,10 @@ from patients.operations import create_patient
 from tests.records.stored import observations, resource, store
 from tests.serving import serving
 from tests.sources.catalogue import facility, source
+from tests.webhooks.endpoints import new_endpoint
+from webhooks.description_events import ENDPOINT_ID, SENT
+from webhooks.examples import EXAMPLES
+from webhooks.operations import emit
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -30,7 +35,7 @@ SEED = os.environ.get("FUZZ_SEED", "1")
 
 
 @pytest.fixture
-def fuzzed_address(transactional_db, settings, monkeypatch):
+def fuzzed_address(transactional_db, settings, monkeypatch, unasked_names):
     """A server with everything that the document speaks of, which never says that there were too many requests."""
     settings.API_RATE_LIMIT = Rate.parse("9999999/second")
     settings.METRICS_TOKEN = "a token of the fuzz run"
@@ -38,6 +43,7 @@ def fuzzed_address(transactional_db, settings, monkeypatch):
     organization = create_organization(name="Fuzzed", environment="sandbox")
     facility("River Clinic", city="Denver", postal_code="80202")
     make_documented_connection(organization)
+    make_documented_endpoint(organization)
     monkeypatch.setenv("FUZZ_API_KEY", create_api_key(organization=organization, name="fuzz")[1])
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     with connection.cursor() as cursor:
@@ -59,6 +65,21 @@ def make_documented_connection(organization):
         fhir_patient_id="chart-1",
     )
     store(made, [resource("Patient", "chart-1"), *observations(3)])
+
+
+def make_documented_endpoint(organization):
+    """The endpoint of the document's examples, and the event on its way to it."""
+    endpoint = new_endpoint(organization, id=ENDPOINT_ID.removeprefix("wh_"))
+    with transaction.atomic():
+        emit(organization, "records.sync.completed", EXAMPLES["records.sync.completed"], now=timezone.now())
+    endpoint.deliveries.update(id=SENT["id"].removeprefix("evt_"))
+
+
+@pytest.fixture
+def unasked_names(monkeypatch):
+    """No name of a receiver is looked up; and there may be as many of them as it takes."""
+    monkeypatch.setattr("common.outbound.lookup._looked_up", lambda host, port: [])
+    monkeypatch.setattr("webhooks.endpoints.MAX_ENDPOINTS", 1_000_000)
 
 
 def test_no_generated_request_breaks_a_promise_of_the_document(fuzzed_address, tmp_path, capsys):

@@ -10,9 +10,7 @@ from common.encryption import EncryptedTextField
 from common.ids import ULID_LENGTH, is_ulid, new_ulid
 from webhooks.events import EventType
 from webhooks.models.endpoint import Endpoint
-from webhooks.models.event import Event
-
-PREFIX = "evt_"
+from webhooks.models.event import PREFIX, Event
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):

@@ -1,6 +1,7 @@
 """Where a workspace wants to be told."""
 
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -11,6 +12,7 @@ from common.encryption import EncryptedTextField
 from common.ids import ULID_LENGTH, is_ulid, new_ulid
 from common.outbound import Reach
 from organizations.models import Organization
+from webhooks.addresses import reach_of
 
 ALL = "*"
 PREFIX = "wh_"
@@ -63,6 +65,7 @@ class Endpoint(models.Model):
     told_of_failing_at = models.DateTimeField(
         null=True, blank=True, help_text="When the workspace was told that it has failed for a day."
     )
+    last_replayed_at = models.DateTimeField(null=True, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_because = models.CharField(max_length=10, choices=Disabled, blank=True)
     created_at = models.DateTimeField()
@@ -88,11 +91,16 @@ class Endpoint(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.url
+        return f"{self.host} ({self.public_id})"
 
     @property
     def public_id(self) -> str:
         return f"{PREFIX}{self.pk}"
+
+    @property
+    def host(self) -> str:
+        """Of its address, with a port if that is an unusual one. The rest may have an app's secrets in it."""
+        return urlsplit(self.url).netloc
 
     @property
     def is_active(self) -> bool:
@@ -100,8 +108,8 @@ class Endpoint(models.Model):
 
     @property
     def reach(self) -> Reach:
-        """Local for plain http, which is for a developer's own machine (webhooks/addresses.py)."""
-        return Reach.LOCAL if self.url.startswith("http:") else Reach.PUBLIC
+        """How far its requests go."""
+        return reach_of(self.url)
 
     def secrets(self, now: datetime) -> list[str]:
         """The secrets that sign at a moment, the current one first."""

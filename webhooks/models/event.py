@@ -8,12 +8,18 @@ from django.db.models import Func, Q, Value
 
 from common import versions
 from common.encryption import EncryptedTextField
-from common.ids import ULID_LENGTH, first_ulid_at, new_ulid
+from common.ids import ULID_LENGTH, first_ulid_at, is_ulid, new_ulid
 from organizations.models import Organization
 from webhooks.events import EventType
 
+PREFIX = "evt_"
+
 
 class EventQuerySet(models.QuerySet["Event"]):
+    def with_public_id(self, public_id: str) -> "Event | None":
+        ulid = public_id.removeprefix(PREFIX)
+        return self.filter(pk=ulid).first() if ulid != public_id and is_ulid(ulid) else None
+
     def about_patient(self, organization_id: str, patient_id: str) -> "EventQuerySet":
         return self.filter(organization_id=organization_id, patient_id=patient_id)
 
@@ -77,4 +83,4 @@ class Event(models.Model):
 
     @property
     def public_id(self) -> str:
-        return f"evt_{self.pk}"
+        return f"{PREFIX}{self.pk}"
