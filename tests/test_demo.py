@@ -1,8 +1,11 @@
 """`make demo`: starts from nothing, keeps its data, and leaves nothing running."""
 
+import shlex
 import signal
 import socket
 import stat
+import subprocess
+import sys
 from urllib.parse import urlsplit
 
 import psutil
@@ -27,6 +30,24 @@ def processes_of(product: Product) -> list[str]:
     return found
 
 
+def told_to_the_app(product: Product) -> str:
+    """What the printed `webhooks_listen` prints while the demo's flow is ended by the app."""
+    [printed] = [line for line in product.output.read_text().splitlines() if "webhooks_listen" in line]
+    key, _, *command = shlex.split(printed)
+    listener = subprocess.Popen(
+        ["env", key, sys.executable, *command], cwd=ROOT, env=product.environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        while "Listening" not in listener.stdout.readline():
+            assert listener.poll() is None
+        product.post(f"/patient-flows/{product.demo['flow_id']}/expire", {})
+        return listener.stdout.readline()
+    finally:
+        listener.kill()
+        listener.wait()
+        listener.stdout.close()
+
+
 def is_listening(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -49,6 +70,7 @@ def test_the_demo_starts_from_nothing_keeps_its_data_and_stops_without_a_trace(p
     assert stat.S_IMODE((product.var_dir / "demo.json").stat().st_mode) == 0o600
     assert first["flow_url"] in product.output.read_text()
     product.post("/patients", {"patient_id": "kept"})
+    assert "patient_flow.expired" in told_to_the_app(product)
     with pytest.raises(AssertionError, match="already runs from this directory"):
         Product(product.var_dir, free_port(), output_name="second.txt").start()
     assert len(processes_of(product)) >= 4  # the supervisor, the web server, the worker, PostgreSQL

@@ -15,7 +15,10 @@ from picker.presenters import FAILURES
 ROOT = Path(__file__).parent.parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md"))]
 DECISIONS = sorted(ROOT.glob("docs/adr/[0-9]*.md"))
-APPS = ["common", "organizations", "sources", "patients", "flows", "picker", "medblocks_connect", "sandbox", "tests"]
+APPS = [
+    "common", "organizations", "sources", "webhooks", "patients", "records",
+    "flows", "picker", "medblocks_connect", "sandbox", "tests",
+]  # fmt: skip
 FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
 

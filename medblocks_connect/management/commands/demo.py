@@ -77,7 +77,13 @@ Medblocks Connect is running at {demo.base_url}
     curl -H "Authorization: Bearer {demo.api_key}" -H "Content-Type: application/json" \\
       -d '{{"patient_id": "patient-1", "return_url": "{demo.base_url}/demo/returned"}}' {demo.base_url}/patient-flows
 
-  3. Be the staff. {demo.admin_url}  user {demo.admin_username}, password {demo.admin_password}
+  3. Be the app's server, which is told what happens. In another terminal, run this and go on as the patient:
+
+    MEDBLOCKS_API_KEY={demo.api_key} .venv/bin/python manage.py webhooks_listen
+
+     With --forward-to http://localhost:3000/ it sends each event, signed, to a server of your own.
+
+  4. Be the staff. {demo.admin_url}  user {demo.admin_username}, password {demo.admin_password}
 
 All of this is in {var}/demo.json; the logs are in {var}/log. Ctrl-C stops everything.
 """
