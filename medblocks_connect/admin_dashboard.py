@@ -1,4 +1,4 @@
-"""What staff see first: how the last day and week went. Four queries over a week, kept for a minute."""
+"""What staff see first: how the last day and week went, and what waits now. Five queries, kept for a minute."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from flows.sign_in_trail import FLOW_TONES, NOT_FAILED, outcome_tone
 from records.admin_words import STATUS_TONES
 from records.models import Pull, PullStatus
 from sources.models import Source
+from webhooks.admin_health import overview, up_to
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 KEPT_SECONDS = 60
@@ -36,6 +37,16 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Number:
+    """How many there are now, and where they are listed."""
+
+    label: str
+    tone: str
+    number: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Dashboard:
     flows: list[Row]
     sign_ins: list[Row]
@@ -43,12 +54,14 @@ class Dashboard:
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """The index page's context, with what this member of staff may see of flows and of pulls."""
+    """The index page's context, with what this member of staff may see of flows, pulls and webhooks."""
     may = request.user.has_perm
     if may("flows.view_patientflow") and may("flows.view_authorization"):
         context["dashboard"] = cache.get_or_set("admin-dashboard", lambda: _dashboard(timezone.now()), KEPT_SECONDS)
     if may("records.view_pull"):
         context["pulls"] = cache.get_or_set("admin-dashboard-pulls", lambda: _pulls(timezone.now()), KEPT_SECONDS)
+    if may("webhooks.view_endpoint") and may("webhooks.view_delivery"):
+        context["webhooks"] = cache.get_or_set("admin-dashboard-webhooks", _webhooks, KEPT_SECONDS)
     return context
 
 
@@ -99,6 +112,17 @@ def _pulls(now: datetime) -> list[Row]:
             began="requested_at",
         )
         for status in PullStatus
+    ]
+
+
+def _webhooks() -> list[Number]:
+    counted = overview()
+    endpoints, deliveries = reverse("admin:webhooks_endpoint_changelist"), reverse("admin:webhooks_delivery_changelist")
+    return [
+        Number("Failing endpoints", "warning", up_to(counted.failing), f"{endpoints}?state=failing"),
+        Number("Endpoints disabled by failures", "danger", up_to(counted.given_up), f"{endpoints}?state=given_up"),
+        Number("Events on their way", "info", up_to(counted.waiting), f"{deliveries}?progress=waiting"),
+        Number("Events held", "warning", up_to(counted.held), f"{deliveries}?progress=held"),
     ]
 
 

@@ -64,6 +64,8 @@ NAVIGATION = [
             _item("Organizations", "apartment", "organizations", "organization"),
             _item("API keys", "key", "organizations", "apikey"),
             _item("Events", "notifications", "webhooks", "event"),
+            _item("Webhook endpoints", "webhook", "webhooks", "endpoint"),
+            _item("Deliveries", "outbox", "webhooks", "delivery"),
         ],
     },
     {

@@ -1,9 +1,9 @@
-"""What `manage.py check --deploy` refuses."""
+"""What `manage.py check --deploy` refuses, and what it warns of."""
 
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004  Django's name for it
 
 
 @register(Tags.security, deploy=True)
@@ -35,3 +35,11 @@ def check_production_settings(**kwargs: Any) -> list[CheckMessage]:
         ),
     ]
     return [Error(message, hint=hint, id=code) for broken, message, hint, code in rules if broken]
+
+
+@register(Tags.security, deploy=True)
+def check_mail_settings(**kwargs: Any) -> list[CheckMessage]:
+    if settings.EMAIL_BACKEND != "django.core.mail.backends.console.EmailBackend":
+        return []
+    message = "Mails are printed by the worker and reach nobody. Workspaces are not told of webhooks that fail."
+    return [Warning(message, hint="Set EMAIL_URL to your mail server.", id="medblocks.W001")]

@@ -46,6 +46,18 @@ ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS")
 # Networks (CIDR) that production sources may be reached at although they are private.
 OUTBOUND_ALLOWED_NETWORKS = env.list("OUTBOUND_ALLOWED_NETWORKS", default=[])
 
+# --- Mail, to the contacts of workspaces. Unless told where to, mails are printed ---
+_mail = env.email_url_config(env.str("EMAIL_URL", default="") or "consolemail://")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_HOST_USER = _mail["EMAIL_HOST"] or "localhost", _mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = "EMAIL_USE_TLS" in _mail, "EMAIL_USE_SSL" in _mail
+EMAIL_PORT = _mail["EMAIL_PORT"] or (587 if EMAIL_USE_TLS else 465 if EMAIL_USE_SSL else 25)
+EMAIL_FILE_PATH = _mail["EMAIL_FILE_PATH"]
+# A mail server that hangs holds up one job for so many seconds.
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"no-reply@{_base.hostname or 'localhost'}")
+
 # --- Metrics: off unless Prometheus has a token to read them with ---
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 

@@ -30,7 +30,7 @@ class OrganizationAdmin(StaffAdmin):
     search_help_text = "Words of the name, or the workspace's id"
     readonly_fields: ClassVar[list[Any]] = ["logo_preview", "created"]
     fieldsets: ClassVar[list[Any]] = [
-        (None, {"fields": ["name", "environment", "created"]}),
+        (None, {"fields": ["name", "environment", "contact_email", "created"]}),
         ("Look of the patients' pages", {"fields": ["accent_color", "logo_preview", "new_logo", "remove_logo"]}),
         ("Links for patients", {"fields": ["support_url", "privacy_url"]}),
         ("What patients find", {"fields": ["unavailable_sources"]}),

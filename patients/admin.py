@@ -11,7 +11,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from common.admin import ReadOnlyAdmin, ulid_in
 from common.admin_filters import PeriodFilter
 from common.admin_html import when
-from patients.admin_log import DELETION, log
+from common.admin_log import DELETION, log
 from patients.connection_admin import ConnectionAdmin, connections_for_staff, patients_called, status_badge
 from patients.erasure import erase_patient
 from patients.failures import STAFF_WORDS

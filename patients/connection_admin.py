@@ -16,8 +16,8 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from common.admin import ReadOnlyAdmin, ulid_in
 from common.admin_filters import PeriodFilter
 from common.admin_html import badge, joined, link, when
+from common.admin_log import CHANGE, log
 from common.errors import NotFound
-from patients.admin_log import CHANGE, log
 from patients.failures import STAFF_WORDS
 from patients.models import Connection, ConnectionStatus, Patient
 from patients.operations import disconnect

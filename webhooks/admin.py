@@ -1,4 +1,4 @@
-"""Events, as staff see them."""
+"""Events, as staff see them. Endpoints and deliveries have their pages in the modules beside this one."""
 
 import json
 from typing import Any, ClassVar
@@ -13,7 +13,12 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from common.admin import ReadOnlyAdmin, ulid_in
 from common.admin_filters import PeriodFilter
 from common.admin_html import link, when
+from webhooks.admin_deliveries import DeliveryAdmin
+from webhooks.admin_endpoints import EndpointAdmin
 from webhooks.models import Event
+
+# Django looks for the pages of all models here.
+__all__ = ["DeliveryAdmin", "EndpointAdmin", "EventAdmin"]
 
 
 @admin.register(Event)
@@ -28,6 +33,7 @@ class EventAdmin(ReadOnlyAdmin):
     ]
     list_select_related: ClassVar[list[str]] = ["organization"]
     search_help_text = "evt_…, or our own id of a patient"
+    change_form_outer_after_template = "admin/webhooks/event/after.html"
     fieldsets: ClassVar[list[Any]] = [
         (
             None,

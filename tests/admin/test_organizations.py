@@ -71,6 +71,17 @@ def test_origins_are_typed_one_per_line_and_checked(staff, organization):
     assert "allowed_return_origins" in answer.context["adminform"].form.errors
 
 
+def test_a_workspace_has_a_contact_for_mails_or_none(staff, organization):
+    change(staff, organization, contact_email="team@bluebird.example")
+    assert organization.contact_email == "team@bluebird.example"
+
+    answer = change(staff, organization, contact_email="team@bluebird.example\nBcc: everybody@example.org")
+    assert "contact_email" in answer.context["adminform"].form.errors
+
+    change(staff, organization, contact_email="")
+    assert organization.contact_email == ""
+
+
 def test_a_workspace_says_whether_patients_see_what_is_not_available_yet(staff, organization):
     assert not organization.shows_unavailable_sources
 

@@ -43,6 +43,8 @@ def test_what_is_registered():
         "sources.DirectoryImport",
         "sources.Facility",
         "sources.Source",
+        "webhooks.Delivery",
+        "webhooks.Endpoint",
         "webhooks.Event",
     ]
 
@@ -74,7 +76,9 @@ def test_odd_searches_are_answered(staff, world, model):
         assert staff.get(address(model, "changelist"), {"q": term}).status_code == 200, term
 
 
-@pytest.mark.parametrize("field", ["flows.patientflow.organization", "patients.connection.source"])
+@pytest.mark.parametrize(
+    "field", ["flows.patientflow.organization", "patients.connection.source", "webhooks.delivery.endpoint"]
+)
 def test_odd_autocomplete_terms_are_answered(staff, world, field):
     names = dict(zip(("app_label", "model_name", "field_name"), field.split("."), strict=True))
 
@@ -160,6 +164,13 @@ def test_a_period_bounds_by_when_the_row_was_made(staff, world):
         ("event", lambda world: REQUEST_ID),
         ("told", lambda world: world.told.public_id),
         ("told", lambda world: world.patient.pk),
+        ("endpoint", lambda world: world.endpoint.public_id),
+        ("endpoint", lambda world: world.organization.pk),
+        ("endpoint", lambda world: "BLUEBIRD hooks"),
+        ("endpoint", lambda world: "orders"),
+        ("delivery", lambda world: world.delivery.public_id),
+        ("delivery", lambda world: world.told.public_id),
+        ("delivery", lambda world: world.endpoint.public_id),
         ("wish", lambda world: "valley granite"),
         ("wish", lambda world: f"pf_{world.flow.pk}"),
         ("wish", lambda world: world.source.pk),

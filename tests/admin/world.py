@@ -1,5 +1,7 @@
 """Rows of every model that the admin shows, with secrets that no page may have."""
 
+import json
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -19,8 +21,9 @@ from records.verdicts import Verdict
 from sources.keys import new_private_key
 from sources.models import ClientRegistration, Facility, Source
 from sources.operations import NewClient, add_source
-from webhooks.models import Event
+from webhooks.models import Attempt, Delivery, Endpoint, Event
 from webhooks.operations import Fact, emit_all
+from webhooks.signing import new_secret, signature_headers
 
 HOSTILE = "<script>alert('portal')</script>\"'><img src=x onerror=alert(1)>"
 REQUEST_ID = "0b6f1d0e-3c4f-4f6a-9d1c-5f2d7a1e8b90"
@@ -43,6 +46,8 @@ class World:
     event: AuthorizationEvent
     wish: SourceRequest
     told: Event
+    endpoint: Endpoint
+    delivery: Delivery
     secrets: list[str] = field(default_factory=list)
 
 
@@ -76,6 +81,10 @@ def build(organization: Organization) -> World:
     )
     procrastinate.configure_task("tests.nothing", allow_unknown=True).defer(timestamp=1)
     pem_body = secret_key.splitlines()[3]
+    endpoint = new_endpoint(organization)
+    told = new_event(flow)
+    delivery = told.deliveries.get()
+    attempt = new_attempt(delivery, "failed", status_code=500)
     return World(
         organization=organization,
         key=key,
@@ -89,7 +98,9 @@ def build(organization: Organization) -> World:
         authorization=authorization,
         event=authorization.events.last(),
         wish=new_wish(flow, "Granite Valley", source=source),
-        told=new_event(flow),
+        told=told,
+        endpoint=endpoint,
+        delivery=delivery,
         secrets=[
             "client-secret-5e1f",
             "BEGIN PRIVATE KEY",
@@ -105,6 +116,9 @@ def build(organization: Organization) -> World:
             waiting.state_digest,
             waiting.browser_digest,
             waiting.verifier,
+            endpoint.secret,
+            endpoint.previous_secret,
+            *signatures_in(attempt.response_body),
         ],
     )
 
@@ -231,6 +245,48 @@ def new_event(flow: PatientFlow) -> Event:
         return emit_all([fact], now=now)[0]
 
 
+def new_endpoint(organization: Organization, **more) -> Endpoint:
+    """One that wants everything and signs with two secrets, with hostile words of the app's own."""
+    now = timezone.now()
+    return Endpoint.objects.create(
+        **{
+            "organization": organization,
+            "url": "https://hooks.bluebird.example/in?note=x",
+            "events": ["*"],
+            "description": f"Orders {HOSTILE}",
+            "metadata": {"team": HOSTILE},
+            "secret": new_secret(),
+            "previous_secret": new_secret(),
+            "previous_secret_until": now + timedelta(hours=1),
+            "created_at": now,
+            "updated_at": now,
+        }
+        | more
+    )
+
+
+def new_attempt(delivery: Delivery, outcome: str, *, ago: timedelta = timedelta(0), **more) -> Attempt:
+    """One that ended. The receiver's answer is hostile, and repeats all that it was sent."""
+    at = timezone.now() - ago
+    signed = signature_headers(
+        [delivery.endpoint.secret], event_id=delivery.public_id, body=delivery.body.encode(), now=at
+    )
+    echo = HOSTILE + json.dumps(signed) + delivery.body + delivery.body.replace("/", "\\/")
+    return delivery.tries.create(
+        endpoint=delivery.endpoint,
+        started_at=at,
+        outcome=outcome,
+        **{"duration_ms": 132, "response_body": echo, "problem": "It failed."} | more,
+    )
+
+
+def signatures_in(text: str) -> list[str]:
+    """The values by which a request is known to be ours."""
+    found = re.findall(r"v1=([0-9a-f]{64})|v1,([\w+/]{43}=)", text)
+    assert found
+    return [hex_value or base64_value for hex_value, base64_value in found]
+
+
 def new_wish(flow: PatientFlow, name: str, **more) -> SourceRequest:
     """A place that a patient asked for, with hostile words beside its name."""
     return SourceRequest.objects.create(
@@ -262,5 +318,9 @@ def grow(world: World, rows: int) -> None:
         new_pull(works)
         new_sign_in(flow, source, world.registration, failed)
         new_wish(flow, f"Granite {number}", source=source)
-        new_event(flow)
+        endpoint = new_endpoint(world.organization, events=["patient.deleted"])
+        told = new_event(flow)
+        for delivery in told.deliveries.all():
+            new_attempt(delivery, "delivered", status_code=200)
+        assert endpoint.is_active
         procrastinate.configure_task("tests.nothing", allow_unknown=True).defer(timestamp=number)

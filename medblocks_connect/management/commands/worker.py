@@ -1,4 +1,4 @@
-"""`manage.py worker`: runs background jobs until it is asked to stop."""
+"""`manage.py worker`: runs background jobs and delivers events until it is asked to stop."""
 
 import asyncio
 import signal
@@ -7,12 +7,17 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from procrastinate import PsycopgConnector
+from procrastinate.connector import BaseConnector
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.utils import connector_params
 
 from common.stopping import stopping
 from records.operations import QUEUE as PULLS
 from records.progress import AT_ONCE_PER_SOURCE
+from webhooks.dispatcher import AT_ONCE as DELIVERIES_AT_ONCE
+from webhooks.dispatcher import Dispatcher
+from webhooks.mails import QUEUE as MAILS
 
 # A job that was put off is looked for so often; new ones announce themselves.
 POLLING_SECONDS = 1.0
@@ -23,43 +28,69 @@ STALLED_SECONDS = 30.0
 DATABASE_SECONDS = 10.0
 # More than one portal may take up, so that one that hangs leaves room for the others.
 AT_ONCE = 2 * AT_ONCE_PER_SOURCE
-# For what asyncio itself wants a thread for while all jobs run: looking up the database's host.
-_SPARE_THREADS = 2
+# One mail at a time: a mail server that hangs holds up nothing else.
+MAILS_AT_ONCE = 1
+# One delivers events; the others are what asyncio itself wants while all jobs run, to look up the database's host.
+_SPARE_THREADS = 3
 ENDED = "The worker ended by itself; its log says why. Start it again: what it was doing is done again."
 
 
 class Command(BaseCommand):
     help = (
-        "Run background jobs. Pulls of records have threads of their own, so that they never hold up the rest. "
+        "Run background jobs and deliver events. Pulls of records, deliveries and mails have threads of their own, so "
+        "that they never hold up the rest. "
         "Start as many as you like, on as many machines. SIGTERM ends it at the next page of what it is doing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--pulls", type=int, default=AT_ONCE, help="how many pulls at once (default: %(default)s)")
         parser.add_argument("--others", type=int, default=4, help="how many other jobs at once (default: %(default)s)")
+        deliveries = "how many deliveries of events at once, 0 for none at all (default: %(default)s)"
+        parser.add_argument("--deliveries", type=int, default=DELIVERIES_AT_ONCE, help=deliveries)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        connector = PsycopgConnector(kwargs=connector_params(), timeout=DATABASE_SECONDS)
+        connector = _Connector(kwargs=connector_params(), timeout=DATABASE_SECONDS)
         with app.replace_connector(connector):
-            asyncio.run(_run(options["pulls"], options["others"]))
+            asyncio.run(_run(options["pulls"], options["others"], options["deliveries"]))
 
 
-async def _run(pulls: int, others: int) -> None:
-    """Both kinds of work side by side, until both have come to their end."""
+class _Connector(PsycopgConnector):
+    """The queue for the loop; for the threads of the jobs it is Django's connection.
+
+    So what a job enqueues comes with the transaction around it, as everywhere.
+    """
+
+    def get_sync_connector(self) -> BaseConnector:
+        return DjangoConnector()
+
+
+async def _run(pulls: int, others: int, deliveries: int) -> None:
+    """All kinds of work side by side, until all have come to their end."""
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(pulls + others + _SPARE_THREADS, thread_name_prefix="job"))
-    other_queues = sorted({task.queue for task in app.tasks.values()} - {PULLS})
+    loop.set_default_executor(
+        ThreadPoolExecutor(pulls + others + MAILS_AT_ONCE + _SPARE_THREADS, thread_name_prefix="job")
+    )
+    other_queues = sorted({task.queue for task in app.tasks.values()} - {PULLS, MAILS})
+    dispatcher = Dispatcher(deliveries) if deliveries else None
     async with app.open_async():
         workers = [
             asyncio.create_task(_worker("pulls", [PULLS], pulls)),
             asyncio.create_task(_worker("jobs", other_queues, others)),
+            asyncio.create_task(_worker("mails", [MAILS], MAILS_AT_ONCE)),
         ]
+        sending = [asyncio.create_task(asyncio.to_thread(dispatcher.run))] if dispatcher else []
+
+        def stop() -> None:
+            _stop(workers)
+            if dispatcher:
+                dispatcher.wake()
+
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, _stop, workers)
-        await asyncio.wait(workers, return_when=asyncio.FIRST_COMPLETED)
+            loop.add_signal_handler(number, stop)
+        await asyncio.wait([*workers, *sending], return_when=asyncio.FIRST_COMPLETED)
         was_asked = stopping.is_set()
-        _stop(workers)
-        ends = await asyncio.gather(*workers, return_exceptions=True)
+        stop()
+        ends = await asyncio.gather(*workers, *sending, return_exceptions=True)
     if not was_asked:
         # Procrastinate's worker ends without an error when it loses the database; half a worker would be worse.
         raise CommandError(ENDED) from next((end for end in ends if isinstance(end, Exception)), None)
@@ -74,6 +105,8 @@ async def _worker(name: str, queues: list[str], at_once: int) -> None:
         update_heartbeat_interval=HEARTBEAT_SECONDS,
         stalled_worker_timeout=STALLED_SECONDS,
         install_signal_handlers=False,
+        # Who listens keeps a connection to itself. Mails may come a second later.
+        listen_notify=name != "mails",
     )
 
 
