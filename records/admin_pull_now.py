@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from patients.admin_log import CHANGE, log
+from common.admin_log import CHANGE, log
 from patients.connection_admin import connections_for_staff
 from patients.holding import PatientErased, holding
 from patients.models import Connection, ConnectionStatus

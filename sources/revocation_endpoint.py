@@ -3,7 +3,6 @@
 import json
 import re
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import requests
 
@@ -60,7 +59,7 @@ def _check(answer: requests.Response, now: datetime) -> None:
         return
     raise NotRevoked(
         f"The revocation endpoint answered {answer.status_code}{f' ({code})' if code else ''}.",
-        retry_after=retry_after(answer.headers.get("Retry-After", ""), now),
+        retry_after=outbound.retry_after(answer.headers.get("Retry-After", ""), now),
     )
 
 
@@ -72,12 +71,3 @@ def _error_code(body: bytes) -> str:
         return ""
     code = answer.get("error") if isinstance(answer, dict) else None
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
-
-
-def retry_after(text: str, now: datetime) -> timedelta | None:
-    """How long a `Retry-After` header asks to wait: seconds or a date (RFC 9110 10.2.3). None for anything else."""
-    try:
-        wait = timedelta(seconds=int(text)) if text.isascii() and text.isdigit() else parsedate_to_datetime(text) - now
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(wait, timedelta(0))

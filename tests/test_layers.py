@@ -63,6 +63,7 @@ def test_the_sandbox_knows_nothing_of_the_product_and_the_product_nothing_of_the
         "records.fhir.reading",
         "records.fhir.references",
         "records.fhir.server",
+        "webhooks.signing",
     ],
 )
 def test_protocol_modules_know_neither_models_nor_settings(module):

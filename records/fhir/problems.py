@@ -14,10 +14,9 @@ from typing import Any
 
 from requests import Response
 
-from common.outbound import OutboundError, Redirected, TooLarge
+from common.outbound import OutboundError, Redirected, TooLarge, retry_after
 from records.verdicts import Verdict
 from sources.portal_errors import portal_words
-from sources.revocation_endpoint import retry_after
 
 LONGEST_WAIT = timedelta(hours=1)
 # Beyond that, the body of an error is a page for people or a dump.

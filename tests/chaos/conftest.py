@@ -19,11 +19,17 @@ def queue(transactional_db):
 
 
 @pytest.fixture
-def world(queue, settings, tmp_path, grace_seconds):
+def left_out() -> list[str]:
+    """Types of resources that nobody asks for."""
+    return []
+
+
+@pytest.fixture
+def world(queue, settings, tmp_path, grace_seconds, left_out):
     """The product with its sandbox, served on the test's database."""
     settings.BASE_URL = settings.BASE_URL  # restored afterwards
     with web_server(tmp_path, grace_seconds=grace_seconds) as address:
-        yield prepared(address)
+        yield prepared(address, left_out)
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from tests.browser.product import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 STOP_SECONDS = 30
+# Pulls, mails and the rest.
+KINDS_OF_JOBS = 3
 
 
 class Process:
@@ -45,9 +47,10 @@ class Process:
         return self.child.poll() is None
 
     def is_at_work(self) -> bool:
-        """Whether this worker takes jobs of both kinds."""
+        """Whether this worker takes jobs of all kinds, and delivers events."""
         self.check()
-        return self.output.count("Starting worker on") == 2
+        output = self.output
+        return output.count("Starting worker on") == KINDS_OF_JOBS and "delivering events" in output
 
     def check(self) -> None:
         assert self.is_running(), f"{self.name} ended with {self.child.returncode}:\n{self.output[-3000:]}"

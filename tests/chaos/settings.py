@@ -6,7 +6,8 @@ from tests.settings import *  # noqa: F403
 
 DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE_NAME"]  # noqa: F405
 # As in production: what a killed process had taken from its pool must not be missed by anybody.
-DATABASES["default"]["OPTIONS"]["pool"] = DATABASE_POOL  # noqa: F405
+# Nobody waits as long as there for a database that is gone.
+DATABASES["default"]["OPTIONS"]["pool"] = DATABASE_POOL | {"timeout": 3}  # noqa: F405
 BASE_URL = os.environ["TEST_BASE_URL"]
 GRACE_SECONDS = int(os.environ["TEST_GRACE_SECONDS"])
 OAUTH2_PROVIDER |= {  # noqa: F405

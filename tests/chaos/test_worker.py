@@ -16,8 +16,13 @@ from medblocks_connect.management.commands.worker import ENDED
 from records.models import PullStatus, PullStep
 from tests.chaos.eventually import eventually
 
-RECORDS_OF_WALTER = 3466
+RECORDS_OF_WALTER = 906  # without observations, of which there are more than of all else
 QUICK = "organizations.tasks.purge_idempotency_keys"
+
+
+@pytest.fixture
+def left_out() -> list[str]:
+    return ["Observation"]
 
 
 def statuses(task: str) -> list[str]:
@@ -28,27 +33,32 @@ def pages(pull) -> int:
     return sum(PullStep.objects.filter(pull=pull).values_list("pages", flat=True))
 
 
-@pytest.mark.parametrize("times", [1, 3])
-def test_sigterm_ends_a_worker_at_the_next_page_and_the_next_worker_goes_on_from_there(world, start_worker, times):
+def is_completed(pull) -> bool:
+    return type(pull).objects.filter(pk=pull.pk, status=PullStatus.COMPLETED).exists()
+
+
+def test_sigterm_ends_a_worker_at_the_next_page_and_the_next_worker_goes_on_from_there(world, start_worker):
     pull = world.connect("p-1", "riverside", "walter").pulls.get()
-    worker = start_worker()
-    eventually(lambda: pages(pull) > 20)
+    left = 0
+    for times in (1, 3):
+        worker = start_worker()
+        eventually(lambda left=left: pages(pull) > left + 20)
 
-    for _ in range(times):
-        worker.tell(signal.SIGTERM)
-        time.sleep(0.01)
+        for _ in range(times):
+            worker.tell(signal.SIGTERM)
+            time.sleep(0.01)
 
-    assert worker.ended(within=10) == 0
-    pull.refresh_from_db()
-    left = pages(pull)
-    assert pull.status == PullStatus.WAITING
-    assert 0 < pull.received < RECORDS_OF_WALTER
-    assert statuses("records.tasks.pull") == ["succeeded", "todo"]
-    assert not ProcrastinateJob.objects.filter(status__in=["doing", "aborted", "failed"]).exists()
-    assert not ProcrastinateWorker.objects.exists()
+        assert worker.ended(within=10) == 0
+        pull.refresh_from_db()
+        left = pages(pull)
+        assert pull.status == PullStatus.WAITING
+        assert 0 < pull.received < RECORDS_OF_WALTER
+        assert statuses("records.tasks.pull")[-2:] == ["succeeded", "todo"]
+        assert not ProcrastinateJob.objects.filter(status__in=["doing", "aborted", "failed"]).exists()
+        assert not ProcrastinateWorker.objects.exists()
 
     following = start_worker()
-    eventually(lambda: type(pull).objects.filter(pk=pull.pk, status=PullStatus.COMPLETED).exists())
+    eventually(lambda: is_completed(pull))
     pull.refresh_from_db()
     assert (pull.received, pull.added) == (RECORDS_OF_WALTER, RECORDS_OF_WALTER)
     assert pages(pull) > left
@@ -87,12 +97,12 @@ def test_what_a_killed_worker_was_doing_is_done_by_the_next(world, start_worker)
     killed.kill()
     assert "doing" in statuses("records.tasks.pull")
 
-    start_worker("--hurry")
+    left, next_worker = pages(pull), start_worker("--hurry")
 
-    eventually(lambda: type(pull).objects.filter(pk=pull.pk, status=PullStatus.COMPLETED).exists())
-    pull.refresh_from_db()
-    assert (pull.received, pull.added) == (RECORDS_OF_WALTER, RECORDS_OF_WALTER)
-    eventually(lambda: not ProcrastinateJob.objects.filter(task_name="records.tasks.pull", status="doing").exists())
+    eventually(lambda: pages(pull) > left)
+    assert next_worker.stop() == 0
+    assert statuses("records.tasks.pull")[-1] == "todo" or is_completed(pull)
+    assert not ProcrastinateJob.objects.filter(status="doing").exists()
 
 
 def left_by_a_dead_worker(queueing_lock: str, task: str = QUICK) -> int:

@@ -18,9 +18,10 @@ from medblocks_connect import tasks
 from medblocks_connect.management.commands import worker
 from patients import renewal
 from records import progress, scheduling
+from webhooks import claiming, schedule, senders, sending
 
-# After it, whoever worked on a pull is believed dead.
-LEASE = timedelta(seconds=8)
+# After it, whoever worked on a pull is believed dead. Longer where more is done at once.
+LEASE = timedelta(seconds=int(os.environ.get("CHAOS_LEASE", "5")))
 EACH_MINUTE, EACH_SECOND = "* * * * *", "* * * * * *"
 
 
@@ -29,9 +30,12 @@ def hurry() -> None:
     worker.HEARTBEAT_SECONDS = 0.5
     worker.STALLED_SECONDS = tasks.STALLED_SECONDS = 3.0
     worker.DATABASE_SECONDS = 3.0
-    renewal.LEASE = timedelta(seconds=6)
+    renewal.LEASE = LEASE - timedelta(seconds=1)
     progress.LEASE = LEASE
     scheduling.OVERDUE = timedelta(seconds=1)
+    sending.SECONDS = senders.SECONDS = 2.0
+    claiming.CLAIM = timedelta(seconds=4)
+    schedule.WAITS = [timedelta(seconds=1)] * len(schedule.WAITS)
     periodic = app.periodic_registry.periodic_tasks
     periodic |= {key: attr.evolve(task, cron=EACH_SECOND) for key, task in periodic.items() if task.cron == EACH_MINUTE}
 

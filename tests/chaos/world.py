@@ -1,5 +1,6 @@
 """An installation with the sandbox as its portals, and patients who are connected to them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import requests
@@ -8,6 +9,7 @@ from flows.sign_in import redirect_uri
 from organizations.models import Organization
 from organizations.operations import create_api_key, create_organization
 from patients.models import Connection
+from records.plans import FOLLOWED, TYPES
 from sandbox.operations import prepare_sandbox
 from sandbox.people import PASSWORD
 from sources.models import Source
@@ -42,8 +44,11 @@ class World:
         return answer.json()
 
 
-def prepared(address: str) -> World:
-    """The world at an address where the product answers; its database is the test's."""
+def prepared(address: str, left_out: Collection[str] = ()) -> World:
+    """The world at an address where the product answers; its database is the test's.
+
+    Resources of the types that are left out are asked for at no portal.
+    """
     organization = create_organization(name="Bluebird Health", environment="sandbox")
     sources = {
         source.fhir_base_url.removesuffix("/fhir").rpartition("/")[2]: add_source(
@@ -56,10 +61,15 @@ def prepared(address: str) -> World:
                 client_id=source.client_id,
                 auth_method=source.auth_method,
                 secret=source.client_secret,
-                scopes=source.scopes,
+                scopes=scopes_without(left_out) if left_out else source.scopes,
             ),
         )
         for source in prepare_sandbox(redirect_uri=redirect_uri())
     }
     _, key = create_api_key(organization=organization, name="chaos")
     return World(address, organization, key, sources)
+
+
+def scopes_without(left_out: Collection[str]) -> str:
+    asked = [f"patient/{name}.rs" for name in (*TYPES, *FOLLOWED) if name not in left_out]
+    return " ".join(["launch/patient", "offline_access", *asked])

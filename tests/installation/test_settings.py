@@ -61,6 +61,54 @@ def test_generated_keys_are_made_once_and_for_their_owner_only(tmp_path):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+MAIL = """
+from django.conf import settings
+from django.core.mail import get_connection
+mail = get_connection()
+names = ("host", "port", "username", "password", "use_tls", "use_ssl", "timeout", "file_path")
+told = [type(mail).__module__.split(".")[-1], *(getattr(mail, name, "-") for name in names)]
+print(*told, settings.DEFAULT_FROM_EMAIL, sep="|")
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "console|-|-|-|-|-|-|-|-|no-reply@connect.example"),
+        ({"EMAIL_URL": ""}, "console|-|-|-|-|-|-|-|-|no-reply@connect.example"),
+        (
+            {"EMAIL_URL": "smtp+tls://me%40x:a%2Fb%2B%40c@mail.example", "DEFAULT_FROM_EMAIL": "Me <me@x.example>"},
+            "smtp|mail.example|587|me@x|a/b+@c|True|False|10|-|Me <me@x.example>",
+        ),
+        (
+            {"EMAIL_URL": "smtp+ssl://me:secret@mail.example"},
+            "smtp|mail.example|465|me|secret|False|True|10|-|no-reply@connect.example",
+        ),
+        ({"EMAIL_URL": "smtp://localhost:2525"}, "smtp|localhost|2525|||False|False|10|-|no-reply@connect.example"),
+    ],
+    ids=["unset", "empty", "STARTTLS", "TLS", "plain"],
+)
+def test_mails_go_where_one_address_says(tmp_path, given, expected):
+    printed = manage(tmp_path, "shell", "-v0", "-c", MAIL, **(PRODUCTION | given))
+
+    assert printed.stdout.strip() == expected
+
+
+def test_mails_may_become_files(tmp_path):
+    printed = manage(tmp_path, "shell", "-v0", "-c", MAIL, **PRODUCTION, EMAIL_URL=f"filemail:///{tmp_path}/mails")
+
+    assert printed.stdout.startswith("filebased|")
+    assert f"|{tmp_path}/mails|" in printed.stdout
+
+
+def test_the_deploy_check_warns_where_mails_reach_nobody(tmp_path):
+    printed = manage(tmp_path, "check", "--deploy", **PRODUCTION)
+    sent = manage(tmp_path, "check", "--deploy", **PRODUCTION, EMAIL_URL="smtp+tls://mail.example")
+
+    assert "medblocks.W001" in printed.stderr
+    assert "medblocks.W001" not in sent.stderr
+
+
 def test_without_the_sandbox_its_addresses_do_not_exist(tmp_path):
     printed = manage(
         tmp_path, "shell", "-v0", "-c",

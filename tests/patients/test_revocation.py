@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from common.logs import JsonFormatter
-from common.outbound import Limits
+from common.outbound import Limits, retry_after
 from flows.sign_in import redirect_uri
 from organizations.models import Organization
 from patients.models import Connection, Patient, Revocation
@@ -32,7 +32,6 @@ from sources import revocation_endpoint
 from sources.keys import public_jwk
 from sources.models import ClientRegistration, Source
 from sources.operations import NewClient, add_source
-from sources.revocation_endpoint import retry_after
 from tests.journey.conftest import registered
 from tests.patients.connected import connect_at, is_good, path_of, queued, run_jobs
 from tests.portals import Answer, Choices, Listener, Portal, Request

@@ -1,0 +1,315 @@
+"""What came of an attempt is noted with its delivery and its endpoint, whatever else happens to them meanwhile."""
+
+import threading
+from contextlib import ExitStack
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from tests.webhooks.dispatching import beside, claimed, comes_to, delivery_at, locked, refreshed, told_of
+from tests.webhooks.endpoints import new_endpoint
+from webhooks.claiming import CLAIM
+from webhooks.forgetting import forget_endpoint
+from webhooks.models import Attempt, Delivery, Disabled, Endpoint, Outcome
+from webhooks.outcomes import Ended, note
+from webhooks.schedule import ATTEMPTS, JITTER, WAITS
+from webhooks.sending import Answer
+from webhooks.switching import TELL, disable, revive
+
+pytestmark = pytest.mark.django_db
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def endpoint(organization) -> Endpoint:
+    return new_endpoint(organization)
+
+
+def failed_before(delivery: Delivery, times: int) -> Delivery:
+    Delivery.objects.filter(pk=delivery.pk).update(attempts=times)
+    return refreshed(delivery)
+
+
+def test_a_delivery_that_succeeded_is_done(endpoint):
+    [delivery], now = told_of(endpoint), timezone.now()
+    [taken] = claimed(now)
+
+    comes_to(taken, 204, now=now, text="thanks", duration=timedelta(milliseconds=250))
+
+    refreshed(delivery)
+    assert (delivery.attempts, delivery.delivered_at, delivery.next_attempt_at) == (1, now, None)
+    assert (delivery.claimed_until, delivery.last_status_code, delivery.last_response_body) == (None, 204, "thanks")
+    attempt = Attempt.objects.get()
+    assert (attempt.outcome, attempt.status_code, attempt.response_body) == (Outcome.DELIVERED, 204, "thanks")
+    assert (attempt.duration_ms, attempt.problem) == (250, "")
+
+
+def test_a_delivery_that_failed_is_tried_again(endpoint):
+    [delivery], now = told_of(endpoint), timezone.now()
+    [taken] = claimed(now)
+
+    comes_to(taken, 500, now=now, problem="The receiver answered with status 500.", text="oh")
+
+    refreshed(delivery)
+    assert (delivery.attempts, delivery.delivered_at, delivery.claimed_until) == (1, None, None)
+    assert MINUTE <= delivery.next_attempt_at - now <= MINUTE * (1 + JITTER)
+    attempt = Attempt.objects.get()
+    assert (attempt.outcome, attempt.problem) == (Outcome.FAILED, "The receiver answered with status 500.")
+
+
+def test_without_an_answer_there_is_no_status_and_nothing_that_was_said(endpoint):
+    [delivery] = told_of(endpoint)
+    Delivery.objects.update(last_status_code=500, last_response_body="before")
+    [taken] = claimed()
+
+    comes_to(taken, None, problem="It took too long.")
+
+    refreshed(delivery)
+    assert (delivery.last_status_code, delivery.last_response_body) == (None, None)
+
+
+def test_each_wait_of_the_schedule_has_its_turn_and_after_the_ninth_attempt_the_endpoint_is_disabled(endpoint):
+    [delivery], now = told_of(endpoint), timezone.now()
+    waits = []
+
+    for _ in range(ATTEMPTS):
+        [taken] = claimed(now)
+        comes_to(taken, 503, now=now)
+        if refreshed(delivery).next_attempt_at:
+            waits.append(delivery.next_attempt_at - now)
+            now = delivery.next_attempt_at
+
+    assert len(waits) == len(WAITS)
+    assert all(wait <= waited <= wait * (1 + JITTER) for wait, waited in zip(WAITS, waits, strict=True))
+    assert (delivery.attempts, delivery.next_attempt_at) == (9, None)
+    refreshed(endpoint)
+    assert (endpoint.status, endpoint.disabled_because, endpoint.disabled_at) == ("disabled", Disabled.FAILED, now)
+    assert ProcrastinateJob.objects.filter(task_name=TELL, args={"endpoint_id": endpoint.pk}).count() == 1
+
+
+def test_disabling_holds_what_else_was_on_its_way(endpoint):
+    first, *others = told_of(endpoint, 4)
+    failed_before(first, 8)
+    [taken] = claimed(at_once=1)
+
+    comes_to(taken, 500)
+
+    assert taken.delivery_id == first.pk
+    assert [refreshed(other).next_attempt_at for other in others] == [None] * 3
+    assert claimed() == []
+
+
+def test_a_receiver_that_is_gone_is_sent_nothing_more_at_once(endpoint):
+    delivery, other = told_of(endpoint, 2)
+    [taken] = claimed(at_once=1)
+
+    comes_to(taken, 410)
+
+    assert refreshed(endpoint).disabled_because == Disabled.GONE
+    assert [refreshed(each).next_attempt_at for each in (delivery, other)] == [None, None]
+    assert delivery.attempts == 1
+
+
+@pytest.mark.parametrize(("status", "because"), [(500, ""), (410, Disabled.GONE)])
+def test_after_the_ninth_attempt_only_being_gone_disables(endpoint, status, because):
+    """More than nine are made by redelivering by hand."""
+    delivery = failed_before(told_of(endpoint)[0], 9)
+    [taken] = claimed()
+
+    comes_to(taken, status)
+
+    assert (refreshed(delivery).attempts, delivery.next_attempt_at) == (10, None)
+    assert refreshed(endpoint).disabled_because == because
+
+
+def test_the_worst_of_several_outcomes_at_once_counts(endpoint):
+    failed_before(told_of(endpoint, 3)[1], 8)
+    now = timezone.now()
+
+    ended = [Ended(each, Answer(status=500 if each.attempts else 200), now) for each in claimed(now)]
+    note(ended, now)
+
+    assert refreshed(endpoint).disabled_because == Disabled.FAILED
+    assert Delivery.objects.exclude(delivered_at=None).count() == 2
+
+
+def test_a_failing_endpoint_is_noted_from_its_first_failure_to_its_next_success(endpoint):
+    told_of(endpoint, 4)
+    now = timezone.now()
+    taken = claimed(now)
+
+    comes_to(taken[0], 500, now=now)
+    assert refreshed(endpoint).failing_since == now
+    comes_to(taken[1], 500, now=now + MINUTE / 10)
+    assert refreshed(endpoint).failing_since == now
+    Endpoint.objects.update(told_of_failing_at=now)
+    comes_to(taken[2], 200, now=now + MINUTE / 9)
+    assert (refreshed(endpoint).failing_since, endpoint.told_of_failing_at) == (None, None)
+    comes_to(taken[3], 500, now=now + MINUTE / 8)
+    assert refreshed(endpoint).failing_since == now + MINUTE / 8
+
+
+def test_of_outcomes_noted_together_the_order_in_which_they_ended_counts(endpoint):
+    told_of(endpoint, 3)
+    now = timezone.now()
+    taken = claimed(now)
+    moments = [now + timedelta(seconds=number) for number in range(3)]
+    ended = [
+        Ended(each, Answer(status=status), at) for each, status, at in zip(taken, (500, 200, 500), moments, strict=True)
+    ]
+
+    note(ended[::-1], moments[-1])
+
+    assert refreshed(endpoint).failing_since == moments[2]
+
+
+def test_a_redelivery_asked_for_while_the_attempt_was_under_way_is_not_lost(endpoint):
+    for status in (200, 500):
+        [delivery], now = told_of(endpoint), timezone.now()
+        [taken] = claimed(now)
+        Delivery.objects.filter(pk=delivery.pk).update(next_attempt_at=now, last_redelivered_at=now)
+
+        comes_to(taken, status, now=now)
+
+        assert refreshed(delivery).next_attempt_at == now
+        [again] = claimed(now)
+        comes_to(again, 200, now=now)
+        assert (refreshed(delivery).next_attempt_at, delivery.attempts) == (None, 2)
+
+
+def test_what_was_disabled_while_an_attempt_was_under_way_stays_held(endpoint):
+    [delivery], now = told_of(endpoint), timezone.now()
+    [taken] = claimed(now)
+    disable(endpoint.pk, Disabled.ASKED, now)
+
+    comes_to(taken, 500, now=now)
+    assert refreshed(delivery).next_attempt_at is None
+
+    revive(endpoint.pk, now)
+    assert refreshed(delivery).next_attempt_at is None
+    assert claimed(now + timedelta(days=2)) == []
+
+
+def test_delivered_is_since_the_first_success(endpoint):
+    [delivery], now = told_of(endpoint), timezone.now()
+    comes_to(claimed(now)[0], 200, now=now)
+    Delivery.objects.update(next_attempt_at=now)
+
+    comes_to(claimed(now)[0], 200, now=now + MINUTE)
+
+    assert (refreshed(delivery).delivered_at, delivery.attempts) == (now, 2)
+
+
+def test_who_comes_after_their_claim_ran_out_has_nothing_to_say(endpoint):
+    [delivery], now = told_of(endpoint), timezone.now()
+    [late] = claimed(now)
+    [current] = claimed(now + CLAIM)
+
+    comes_to(late, 500, now=now + CLAIM)
+    assert (refreshed(delivery).attempts, refreshed(endpoint).failing_since) == (0, None)
+    assert delivery.claimed_until == current.until
+
+    comes_to(current, 200, now=now + CLAIM)
+    assert refreshed(delivery).attempts == 1
+    assert set(Attempt.objects.values_list("outcome", flat=True)) == {Outcome.UNKNOWN, Outcome.DELIVERED}
+
+
+def test_what_was_erased_meanwhile_is_no_trouble(endpoint):
+    first, _ = told_of(endpoint, 2)
+    taken = claimed()
+    Attempt.objects.filter(delivery=first).delete()
+    first.delete()
+
+    for each in taken:
+        comes_to(each, 200)
+
+    assert Delivery.objects.exclude(delivered_at=None).count() == 1
+
+
+def test_an_endpoint_that_is_gone_is_no_trouble_either(endpoint):
+    [_], now = told_of(endpoint), timezone.now()
+    [taken] = claimed(now)
+    forget_endpoint(endpoint)
+
+    left = note([Ended(taken, Answer(status=500), now)], now)
+
+    assert note(left, taken.until) == []
+    assert not Attempt.objects.exists()
+
+
+def test_the_number_of_statements_does_not_grow(organization, django_assert_num_queries):
+    now = timezone.now()
+
+    def ended(count: int) -> list[Ended]:
+        for _ in range(count):
+            delivery_at(organization)
+        taken = claimed(at_once=1000)
+        assert len(taken) > count - 1
+        return [Ended(each, Answer(status=200 if number % 2 else 500), now) for number, each in enumerate(taken)]
+
+    for count in (1, 6):
+        together = ended(count)
+        with django_assert_num_queries(6):  # two of them begin and end the savepoint that stands for the transaction
+            note(together, now)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_deletes_one_endpoint_holds_up_no_other(organization):
+    held, free = delivery_at(organization), new_endpoint(organization)
+    told_of(free)
+    now = timezone.now()
+    ended = [Ended(each, Answer(status=200), now) for each in claimed(now)]
+
+    with locked(Endpoint.objects.filter(pk=held.endpoint_id)):
+        left = note(ended, now)
+
+    assert {each.claim.endpoint_id for each in left} == {held.endpoint_id}
+    assert not free.deliveries.filter(delivered_at=None).exists()
+    assert note(left, now) == []
+    assert not Delivery.objects.filter(delivered_at=None).exists()
+
+
+def work(stop: threading.Event) -> None:
+    """A worker whose receivers answer all kinds of things."""
+    now = timezone.now()
+    taken = claimed(now)
+    answers = [Answer(status=(200, 500, 410)[number % 3]) for number in range(len(taken))]
+    ended = [Ended(each, answer, now) for each, answer in zip(taken, answers, strict=True)]
+    while ended and not stop.is_set():
+        ended = note(ended, timezone.now())
+
+
+def erase() -> None:
+    with transaction.atomic():
+        rows = Delivery.objects.order_by("pk").select_for_update(of=("self",))
+        ids = list(rows.values_list("pk", flat=True)[:20])
+        Attempt.objects.filter(delivery__in=ids)._raw_delete("default")
+        Delivery.objects.filter(pk__in=ids)._raw_delete("default")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whatever_happens_at_the_same_time_nobody_is_told_of_a_deadlock(organization):
+    endpoints = [new_endpoint(organization) for _ in range(4)]
+    stop = threading.Event()
+
+    def until_the_end(act) -> None:
+        while not stop.is_set():
+            act()
+
+    def switch() -> None:
+        for endpoint in endpoints:
+            revive(endpoint.pk, timezone.now())
+
+    acts = [partial(work, stop), partial(work, stop), switch, erase, *[partial(told_of, endpoints[0], 5)] * 2]
+    with ExitStack() as stack:
+        for act in acts:
+            stack.enter_context(beside(partial(until_the_end, act)))
+        stop.wait(4)
+        stop.set()
+
+    assert ProcrastinateJob.objects.filter(task_name=TELL).exists()
