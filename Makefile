@@ -6,7 +6,7 @@ BIN := .venv/bin
 # Tests that start the product itself, one at a time; the others share the machine's cores.
 ALONE := tests/browser tests/test_demo.py tests/installation tests/chaos
 
-.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull openapi fuzz chaos
+.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
 
 demo: export SANDBOX = true
 demo: export BASE_URL = http://localhost:$(PORT)
@@ -45,11 +45,14 @@ fuzz: export FUZZ_EXAMPLES ?= 3000
 fuzz: .venv/.dev
 	@$(BIN)/python -m pytest tests/fuzz -q --show-capture=no
 
-# CHAOS_SEED=2 kills at other moments. Takes about eight minutes.
+# CHAOS_SEED=2 kills at other moments. Takes about eleven minutes.
 chaos: export CHAOS_KILLS ?= 30
 chaos: export CHAOS_RENEWALS ?= 2
+chaos: export CHAOS_LEASE ?= 8
+chaos: export CHAOS_EVENTS ?= 2000
+chaos: export CHAOS_EVENT_KILLS ?= 24
 chaos: .venv/.dev
-	@$(BIN)/python -m pytest tests/chaos/test_kills.py tests/chaos/test_renewals.py -q --show-capture=no
+	@$(BIN)/python -m pytest tests/chaos/test_kills.py tests/chaos/test_renewals.py tests/chaos/test_webhooks.py -q --show-capture=no
 
 bench-page: .venv/.dev chromium
 	$(BIN)/python -m bench.page_weight
@@ -69,6 +72,10 @@ bench-pull: RESOURCES ?= 100000
 bench-pull: PAGE_MS ?= 30
 bench-pull: .venv/.dev
 	@$(BIN)/python -m bench.pull --resources $(RESOURCES) --page-ms $(PAGE_MS)
+
+bench-webhooks: EVENTS ?= 5000
+bench-webhooks: .venv/.dev
+	@$(BIN)/python -m bench.webhooks --events $(EVENTS)
 
 bench-api: .venv/.dev
 	@$(BIN)/python -m bench.api

@@ -49,12 +49,12 @@ class Command(BaseCommand):
         parser.add_argument("--deliveries", type=int, default=DELIVERIES_AT_ONCE, help=deliveries)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        connector = _Connector(kwargs=connector_params(), timeout=DATABASE_SECONDS)
+        connector = Connector(kwargs=connector_params(), timeout=DATABASE_SECONDS)
         with app.replace_connector(connector):
             asyncio.run(_run(options["pulls"], options["others"], options["deliveries"]))
 
 
-class _Connector(PsycopgConnector):
+class Connector(PsycopgConnector):
     """The queue for the loop; for the threads of the jobs it is Django's connection.
 
     So what a job enqueues comes with the transaction around it, as everywhere.
