@@ -1,5 +1,6 @@
 """The threads that send. They do HTTP and nothing else; none has a connection to the database."""
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -16,6 +17,8 @@ from webhooks.outcomes import Ended
 from webhooks.sending import SECONDS, Answer, send
 from webhooks.sharing import Slots
 from webhooks.signing import signature_headers
+
+logger = logging.getLogger(__name__)
 
 # An attempt ends by itself after SECONDS, unless it hangs where nothing interrupts it, as in looking up a name.
 GRACE_SECONDS = 1.0
@@ -104,5 +107,10 @@ class Senders:
 
     def _work(self) -> None:
         while (claim := self._claims.get()) is not None:
-            self._said.put(Ended(claim, attempt(claim), timezone.now()))
+            try:
+                answer = attempt(claim)
+            except Exception as error:  # a thread less would be an attempt that never ends
+                logger.exception("an event could not be sent")
+                answer = Answer(problem=f"It could not be sent ({type(error).__name__}).")
+            self._said.put(Ended(claim, answer, timezone.now()))
             self._tell()
