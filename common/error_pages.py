@@ -90,14 +90,17 @@ ERRORS = {
         409,
         "The request contradicts one that was made before, or the object's state: to a webhook endpoint that is "
         "disabled nothing is sent.",
-        "Read the object's present state and decide again.",
+        "Read the object's present state and decide again. A webhook endpoint is switched on by a PATCH with status "
+        "active.",
     ),
     "payload_too_large": ErrorPage(413, "The body is larger than 256 KB.", "Send less in one request."),
     "unsupported_media_type": ErrorPage(
         415, "The body is not JSON.", "Send JSON with the header Content-Type: application/json."
     ),
     "throttled": ErrorPage(
-        429, "Too many requests in a short time.", "Wait as many seconds as the Retry-After header says."
+        429,
+        "Too many requests in a short time, or the same thing asked for again too soon, such as a redelivery.",
+        "Wait as many seconds as the Retry-After header says.",
     ),
     "quota_exceeded": ErrorPage(
         429,

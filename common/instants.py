@@ -19,7 +19,8 @@ class InstantField(TextField):
     """
 
     default_error_messages = {
-        "instant": "Write a moment with its zone: 2026-04-25T14:30:00Z, or +02:00 for Z with the + encoded as %2B."
+        "instant": "Write a moment with its zone: 2026-04-25T14:30:00Z, or +02:00 for Z. In an address, the + is "
+        "encoded as %2B."
     }
 
     def to_internal_value(self, data: Any) -> Any:

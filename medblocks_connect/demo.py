@@ -64,7 +64,7 @@ def prepare_demo() -> Demo:
     """Fill an empty database, or complete one that an earlier run filled."""
     known = _earlier_run()
     organization = Organization.objects.filter(name=ORGANIZATION).first() or create_organization(
-        name=ORGANIZATION, environment=Environment.SANDBOX
+        name=ORGANIZATION, environment=Environment.SANDBOX, contact_email="developers@app.example"
     )
     sources = prepare_sandbox(redirect_uri=redirect_uri())
     if Facility.objects.count() < FACILITIES:

@@ -7,9 +7,9 @@ from organizations.models import ApiKey, Organization
 from organizations.scopes import ALL_SCOPES
 
 
-def create_organization(*, name: str, environment: str) -> Organization:
-    """A new workspace. Raises django's ValidationError for a blank name or an unknown environment."""
-    organization = Organization(name=name, environment=environment)
+def create_organization(*, name: str, environment: str, contact_email: str = "") -> Organization:
+    """A new workspace. Raises django's ValidationError for a blank name, an unknown environment or a bad address."""
+    organization = Organization(name=name, environment=environment, contact_email=contact_email)
     organization.full_clean()
     organization.save()
     return organization

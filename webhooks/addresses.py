@@ -14,7 +14,8 @@ from common.outbound import AddressRefused, Reach, check_name, check_url, is_all
 from organizations.origins import is_local
 
 MAX_LENGTH = 2000
-_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.ASCII)
+_HOST = re.compile(r"[a-z0-9._-]+", re.ASCII)
+_IPV6 = re.compile(r"[0-9a-f:.]+", re.ASCII)
 
 
 class ReceiverRefused(ValueError):
@@ -75,6 +76,7 @@ def _split(url: str) -> SplitResult:
         raise ReceiverRefused("This is not a valid URL.") from error
     if parts.username is not None or parts.password is not None:
         raise ReceiverRefused("The URL must not carry a user name or password: verify the signature instead.")
-    if not _HOST.fullmatch(parts.hostname or "") or port == 0:
+    is_bracketed = "[" in parts.netloc
+    if not (_IPV6 if is_bracketed else _HOST).fullmatch(parts.hostname or "") or port == 0:
         raise ReceiverRefused("This is not a URL of https:// and a host.")
     return parts

@@ -54,7 +54,6 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "endpoint_page",
         "state",
         "attempts",
-        "last_status_code",
         "next",
         "created",
     ]
@@ -108,7 +107,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description="Endpoint")
     def endpoint_page(self, delivery: Delivery) -> SafeString:
         address = reverse("admin:webhooks_endpoint_change", args=[delivery.endpoint_id])
-        return link(address, delivery.endpoint.host)
+        return link(address, delivery.endpoint.label)
 
     @admin.display(description="In the feed")
     def fact(self, delivery: Delivery) -> SafeString | str:

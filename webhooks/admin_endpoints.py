@@ -98,7 +98,7 @@ class EndpointAdmin(ReadOnlyAdmin):
     created = when("created_at", "Created", ordering="pk")
     updated = when("updated_at", "Updated")
     failing = when("failing_since", "Failing since")
-    told = when("told_of_failing_at", "Workspace told of it")
+    told = when("told_of_failing_at", "Told of failing for a day")
     disabled = when("disabled_at", "Disabled")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:

@@ -105,7 +105,7 @@ def deliveries_of(event: Event, now: datetime) -> list[Sent]:
     deliveries = event.deliveries.select_related("endpoint").order_by("pk")
     shown = deliveries.defer("body", "last_response_body", "endpoint__secret", "endpoint__previous_secret")
     return [
-        Sent(delivery, delivery.endpoint.host, delivery_badge(delivery, now), moment(delivery.next_attempt_at))
+        Sent(delivery, delivery.endpoint.label, delivery_badge(delivery, now), moment(delivery.next_attempt_at))
         for delivery in shown[:SHOWN_DELIVERIES]
     ]
 

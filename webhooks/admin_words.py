@@ -32,7 +32,7 @@ def delivery_badge(delivery: Delivery, now: datetime) -> SafeString:
     if delivery.claimed_until is not None and delivery.claimed_until > now:
         return badge("info", "under way")
     if delivery.next_attempt_at is not None:
-        return badge("warning", "tried again") if delivery.attempts else badge("info", "waiting")
+        return badge("warning", "retrying") if delivery.attempts else badge("info", "waiting")
     return badge("success", "delivered") if delivery.delivered_at else badge("danger", "held")
 
 

@@ -90,7 +90,7 @@ WITH wanted AS (
 ), claimed AS (
     UPDATE webhooks_delivery SET claimed_until = %(until)s, next_attempt_at = %(until)s
     WHERE id = ANY(ARRAY(SELECT id FROM due))
-    RETURNING id, endpoint_id, body, attempts
+    RETURNING id, endpoint_id, body, failures, event_id IS NULL AS is_test
 ), lost AS (
     UPDATE webhooks_attempt SET outcome = 'unknown'
     WHERE delivery_id = ANY(ARRAY(SELECT id FROM claimed)) AND outcome = 'open'
@@ -99,7 +99,7 @@ WITH wanted AS (
     SELECT id, endpoint_id, %(now)s, 'open', '', '' FROM claimed
     RETURNING id, delivery_id
 )
-SELECT begun.id, claimed.id, claimed.endpoint_id, claimed.body, claimed.attempts
+SELECT begun.id, claimed.id, claimed.endpoint_id, claimed.body, claimed.failures, claimed.is_test
 FROM claimed JOIN begun ON begun.delivery_id = claimed.id
 """
 
@@ -108,12 +108,13 @@ FROM claimed JOIN begun ON begun.delivery_id = claimed.id
 class Claim:
     """One attempt to be made, by whoever has this. Secrets and body are as they are kept: `opened` has them in clear.
 
-    `attempts` were made before it; `until` is when it is somebody else's.
+    `failures` came before it; `until` is when it is somebody else's.
     """
 
     attempt_id: int
     delivery_id: str
-    attempts: int
+    failures: int
+    is_test: bool
     endpoint_id: str
     organization_id: str
     is_in_trouble: bool
@@ -192,11 +193,12 @@ def _endpoints(ids: Iterable[str]) -> dict[str, Endpoint]:
 
 
 def _made(row: tuple[Any, ...], queue: Queue, endpoint: Endpoint, now: datetime) -> Claim:
-    attempt_id, delivery_id, endpoint_id, body, attempts = row
+    attempt_id, delivery_id, endpoint_id, body, failures, is_test = row
     return Claim(
         attempt_id=attempt_id,
         delivery_id=delivery_id,
-        attempts=attempts,
+        failures=failures,
+        is_test=is_test,
         endpoint_id=endpoint_id,
         organization_id=queue.organization_id,
         is_in_trouble=queue.is_in_trouble,

@@ -1,10 +1,12 @@
 """How the API's document describes an event: in the feed, on its way to an endpoint, and as a receiver gets it."""
 
+from dataclasses import replace
 from typing import Any
 
 from common.describing.shapes import Schema, always, choice, closed_object, integer, shape, text, timestamp, ulid_id
 from webhooks.events import EventType
 from webhooks.examples import EXAMPLES
+from webhooks.serializers import NO_DELIVERY
 
 TYPES = [name.value for name in EventType]
 IN_THE_PATH = "The event, `evt_…`."
@@ -42,23 +44,28 @@ EVENT = shape(
         "delivered_at": timestamp("When that endpoint took it; null before, and in the feed.", nullable=True),
         "last_status_code": integer("The status it last answered with; null if none, and in the feed.", nullable=True),
         "last_response_body": text("The first 4 KB of that answer; null as before.", nullable=True),
+        "last_problem": text(
+            "Why the last attempt failed, in a sentence; null if it did not, or was none.", nullable=True
+        ),
         "last_redelivered_at": timestamp("When it was last sent at your request; null if never.", nullable=True),
         "created_at": timestamp("When it happened."),
     },
 )
-RECEIVED = shape(
+# Open, unlike what the API answers: there may be more types and fields one day, and receivers pass over them.
+_RECEIVED = shape(
     "ReceivedEvent",
-    "The body that a receiver gets.",
+    "The body that a receiver gets. Pass over types and fields that you do not know.",
     {
         "id": ulid_id("evt_", "The same in all attempts: who has seen it has the event already."),
         "object": always("event", "What this is."),
-        "type": _TYPE,
+        "type": text("What happened.", examples=TYPES),
         "api_version": _VERSION,
         "created_at": timestamp("When it happened."),
         "fact_id": ulid_id("evt_", "The event in the feed, the same at every endpoint; null of a test.", nullable=True),
         "data": _DATA,
     },
 )
+RECEIVED = replace(_RECEIVED, schema=_RECEIVED.schema | {"additionalProperties": True})
 
 _FACT_ID = "evt_01JSP60A1B2C3D4E5F6G7H8J9K"
 _RECORD_ID = "evt_01JSP60A1C4E6G8J0M2P4R6T8V"
@@ -72,12 +79,7 @@ FED: dict[str, Any] = {
     "type": _SYNCED,
     "data": {"object": EXAMPLES[_SYNCED]},
     "api_version": "2026-04-25",
-    "attempts": 0,
-    "next_attempt_at": None,
-    "delivered_at": None,
-    "last_status_code": None,
-    "last_response_body": None,
-    "last_redelivered_at": None,
+    **NO_DELIVERY,
     "created_at": _CREATED_AT,
 }
 SENT: dict[str, Any] = FED | {

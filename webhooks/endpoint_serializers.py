@@ -158,6 +158,7 @@ def record_out(delivery: Delivery) -> dict[str, Any]:
         "delivered_at": delivery.delivered_at and _timestamp(delivery.delivered_at),
         "last_status_code": delivery.last_status_code,
         "last_response_body": delivery.last_response_body,
+        "last_problem": delivery.last_problem or None,
         "last_redelivered_at": delivery.last_redelivered_at and _timestamp(delivery.last_redelivered_at),
         "created_at": _timestamp(delivery.created_at),
     }

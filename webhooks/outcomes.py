@@ -37,11 +37,14 @@ WITH ended AS (
 )
 UPDATE webhooks_delivery AS delivery SET
     attempts = delivery.attempts + 1,
+    failures = CASE WHEN noted.delivered_at IS NOT NULL THEN 0
+        WHEN delivery.next_attempt_at = noted.until THEN delivery.failures + 1 ELSE delivery.failures END,
     claimed_until = NULL,
     next_attempt_at = CASE WHEN delivery.next_attempt_at = noted.until THEN noted.next_attempt_at
         ELSE delivery.next_attempt_at END,
     delivered_at = coalesce(delivery.delivered_at, noted.delivered_at),
     last_status_code = noted.status_code,
+    last_problem = noted.problem,
     last_response_body = CASE WHEN noted.status_code IS NOT NULL THEN noted.text END
 FROM noted WHERE delivery.id = ANY(%(deliveries)s) AND delivery.id = noted.delivery_id
 RETURNING noted.attempt_id
@@ -65,21 +68,22 @@ class Ended:
     at: datetime
 
     @property
-    def attempts(self) -> int:
-        """Those of its delivery, this one included."""
-        return self.claim.attempts + 1
+    def failures(self) -> int:
+        """How many attempts have failed in a row by now, since somebody last asked for it."""
+        return 0 if self.answer.is_success else self.claim.failures + 1
 
     @property
     def disables(self) -> Disabled | None:
         """Why nothing more is to be sent to the endpoint after this."""
         if self.answer.status == GONE:
             return Disabled.GONE
-        return Disabled.FAILED if self.attempts == ATTEMPTS and not self.answer.is_success else None
+        return Disabled.FAILED if self.failures >= ATTEMPTS and not self.claim.is_test else None
 
     def next_attempt_at(self) -> datetime | None:
-        if self.answer.is_success or self.disables:
+        """A test is tried once: it says how things are now."""
+        if self.answer.is_success or self.disables or self.claim.is_test:
             return None
-        return next_attempt(self.attempts, self.answer, self.at, lot=random.random())  # noqa: S311  jitter
+        return next_attempt(self.failures, self.answer, self.at, lot=random.random())  # noqa: S311  jitter
 
 
 def note(ended: Sequence[Ended], now: datetime) -> list[Ended]:
@@ -141,9 +145,9 @@ def _disable(ended: list[Ended], now: datetime) -> None:
 
 
 def _note_health(ended: list[Ended], failing_since: dict[str, datetime | None]) -> None:
-    """Write down since when endpoints fail, where that has changed."""
+    """Write down since when endpoints fail, where that has changed. A test that fails says nothing of events."""
     after = dict(failing_since)
-    for each in ended:
+    for each in (one for one in ended if one.answer.is_success or not one.claim.is_test):
         endpoint = each.claim.endpoint_id
         after[endpoint] = None if each.answer.is_success else after[endpoint] or each.at
     changed = {endpoint: since for endpoint, since in after.items() if since != failing_since[endpoint]}

@@ -31,7 +31,8 @@ _REPLAY = """
     SET next_attempt_at = LEAST(
             CASE WHEN delivery.claimed_until > %(now)s THEN NULL ELSE delivery.next_attempt_at END,
             %(now)s + spaced.later
-        ), last_redelivered_at = %(now)s
+        ), last_redelivered_at = %(now)s,
+        failures = 0
     FROM spaced WHERE delivery.id = spaced.id
 """
 
@@ -39,13 +40,17 @@ _REPLAY = """
 def redeliver(delivery: Delivery, now: datetime) -> Delivery:
     """Have an event sent to its endpoint at once, whatever came of it before; the delivery as it is then.
 
+    If that fails it is tried again as often as an event that has just happened.
+
     Raises Conflict where the endpoint is disabled, Throttled where it was done less than SPACING ago, and NotFound
     where either is gone.
     """
     with transaction.atomic():
         _hold_active(delivery.endpoint_id)
         rested = Q(last_redelivered_at=None) | Q(last_redelivered_at__lte=now - SPACING)
-        changed = Delivery.objects.filter(rested, pk=delivery.pk).update(last_redelivered_at=now, next_attempt_at=now)
+        changed = Delivery.objects.filter(rested, pk=delivery.pk).update(
+            last_redelivered_at=now, next_attempt_at=now, failures=0
+        )
         present = Delivery.objects.filter(pk=delivery.pk).first()
         if present is None:
             raise NotFound("There is no event with this id.")

@@ -15,14 +15,14 @@ ASK_TO_WAIT = (429, 503)
 LONGEST_ASKED_FOR = timedelta(hours=24)
 
 
-def next_attempt(attempts: int, answer: Answer, now: datetime, *, lot: float) -> datetime | None:
-    """When a delivery is tried again of which so many attempts were made, the last of which failed at `now`.
+def next_attempt(failures: int, answer: Answer, now: datetime, *, lot: float) -> datetime | None:
+    """When a delivery is tried again of which so many attempts failed in a row, the last at `now`.
 
     None for not any more. `lot`, drawn from 0 to 1, says how much of the jitter there is. A receiver may put it off,
     and not bring it forward.
     """
-    if attempts >= ATTEMPTS:
+    if failures >= ATTEMPTS:
         return None
-    planned = now + WAITS[attempts - 1] * (1 + JITTER * lot)
+    planned = now + WAITS[failures - 1] * (1 + JITTER * lot)
     asked = retry_after(answer.retry_after, now) if answer.status in ASK_TO_WAIT else None
     return planned if asked is None else max(planned, now + min(asked, LONGEST_ASKED_FOR))

@@ -29,12 +29,13 @@ class EventsQuery(PageQuery, TwoWayQuery):
 _timestamp = TimestampField().to_representation
 
 # What an event has of its delivery to one endpoint. The event itself, which is for everybody, was delivered to none.
-_NO_DELIVERY: dict[str, Any] = {
+NO_DELIVERY: dict[str, Any] = {
     "attempts": 0,
     "next_attempt_at": None,
     "delivered_at": None,
     "last_status_code": None,
     "last_response_body": None,
+    "last_problem": None,
     "last_redelivered_at": None,
 }
 
@@ -49,6 +50,6 @@ def event_out(event: Event) -> dict[str, Any]:
         "type": event.type,
         "data": {"object": event.full_object},
         "api_version": event.api_version,
-        **_NO_DELIVERY,
+        **NO_DELIVERY,
         "created_at": _timestamp(event.created_at),
     }

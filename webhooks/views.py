@@ -48,6 +48,8 @@ class EventRedelivery(ApiView):
 def find_delivery(organization: Organization, public_id: str) -> Delivery:
     """The event of this id on its way to an endpoint of the workspace. Raises NotFound."""
     delivery = Delivery.objects.filter(endpoint__organization=organization).with_public_id(public_id)
+    if delivery is None and Event.objects.filter(organization=organization).with_public_id(public_id):
+        raise NotFound("This event is of the feed. Give the id that it has at an endpoint: GET /webhooks/{id}/events.")
     if delivery is None:
         raise NotFound("There is no event with this id. Events are kept for 30 days, and go with their patient.")
     return delivery

@@ -15,6 +15,8 @@ LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".test")
 ENDING_IN_IPV4 = [
     ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
 ]
+# Private once, and withdrawn (RFC 3879); Python takes it for public.
+SITE_LOCAL = ipaddress.IPv6Network("fec0::/10")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII | re.IGNORECASE)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -88,7 +90,7 @@ def is_allowed(address: Address, reach: Reach) -> bool:
     inner = _inner(address)
     if inner is not None:
         return is_allowed(inner, reach)
-    if address.is_link_local or address.is_multicast or address.is_unspecified:
+    if address.is_link_local or address.is_multicast or address.is_unspecified or address in SITE_LOCAL:
         return False
     if address.is_global:
         return True

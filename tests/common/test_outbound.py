@@ -22,6 +22,7 @@ REFUSED_EVERYWHERE = [
     "http://portal.example/fhir",
     "https://169.254.169.254/latest/meta-data",
     "http://[fe80::1]/",
+    "https://[fec0::1]/",
     "http://[::ffff:169.254.169.254]/",
     "http://0.0.0.0/",
     "https://[64:ff9b::a9fe:a9fe]/",

@@ -18,7 +18,8 @@ FLOW = {"patient_id": "p-1", "return_url": "https://app.example/back"}
 LONG_AGO = datetime(2026, 4, 25, 14, 30, tzinfo=UTC)
 FIELDS = [
     "id", "resource_type", "webhook_endpoint_id", "fact_id", "type", "data", "api_version", "attempts",
-    "next_attempt_at", "delivered_at", "last_status_code", "last_response_body", "last_redelivered_at", "created_at",
+    "next_attempt_at", "delivered_at", "last_status_code", "last_response_body", "last_problem",
+    "last_redelivered_at", "created_at",
 ]  # fmt: skip
 
 
@@ -63,6 +64,7 @@ def test_an_event_that_waits_has_every_field(api, organization, row):
         "delivered_at": None,
         "last_status_code": None,
         "last_response_body": None,
+        "last_problem": None,
         "last_redelivered_at": None,
         "created_at": "2026-04-25T14:30:00.000Z",
     }

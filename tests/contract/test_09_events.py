@@ -21,7 +21,8 @@ LONG_AGO = datetime(2026, 4, 25, 14, 30, tzinfo=UTC)
 DIRECTIONS = ["starting_after", "ending_before"]
 FIELDS = [
     "id", "resource_type", "webhook_endpoint_id", "fact_id", "type", "data", "api_version", "attempts",
-    "next_attempt_at", "delivered_at", "last_status_code", "last_response_body", "last_redelivered_at", "created_at",
+    "next_attempt_at", "delivered_at", "last_status_code", "last_response_body", "last_problem",
+    "last_redelivered_at", "created_at",
 ]  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def test_an_event_has_every_field_and_those_of_deliveries_are_empty(api, organiz
         "data": {"object": {"number": 7}},
         "api_version": "2026-04-25",
     }
-    assert [event[name] for name in FIELDS[7:]] == [0, None, None, None, None, None, "2026-04-25T14:30:00.000Z"]
+    assert [event[name] for name in FIELDS[7:]] == [0, *[None] * 6, "2026-04-25T14:30:00.000Z"]
 
 
 def test_one_event_is_read_as_it_is_in_the_feed(api, ten):

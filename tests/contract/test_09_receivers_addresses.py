@@ -99,6 +99,8 @@ REFUSED = {
     "multicast": "https://224.0.0.1/in",
     "broadcast": "https://255.255.255.255/in",
     "link-local of IPv6": "https://[fe80::1]/in",
+    "site-local of IPv6": "https://[fec0::1]/in",
+    "of a future IP": "https://[v1.a]/in",
     "with a zone": "https://[fe80::1%25eth0]/in",
     "unique local": "https://[fd00::1]/in",
     "unspecified": "https://[::]/in",

@@ -128,9 +128,10 @@ def test_an_event_of_another_workspace_is_not_found(api_of_other, delivery):
 
 
 def test_a_fact_of_the_feed_is_on_its_way_to_nobody(api, delivery):
-    path = f"/events/{delivery.event.public_id}/redeliver"
+    refused = api.post(f"/events/{delivery.event.public_id}/redeliver", {})
 
-    assert api.post(path, {}).problem == (404, "resource_not_found", None)
+    assert refused.problem == (404, "resource_not_found", None)
+    assert "/webhooks/{id}/events" in refused.json["error"]["message"]
 
 
 @pytest.mark.parametrize("event_id", ["evt_" + "0" * 26, "evt_%00", "evt_", "x", "%C3%BC"])

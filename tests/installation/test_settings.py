@@ -1,6 +1,8 @@
 """Settings: what an installation makes for itself, and what production refuses."""
 
 import os
+import re
+import secrets
 import stat
 import subprocess
 import sys
@@ -30,6 +32,10 @@ def test_a_production_installation_passes_the_deploy_check(tmp_path):
     checked = manage(tmp_path, "check", "--deploy", **PRODUCTION)
 
     assert checked.returncode == 0, checked.stderr
+    # As README.md says, with the mail settings that it names.
+    as_told = PRODUCTION | {"SECRET_KEY": secrets.token_urlsafe(50), "EMAIL_URL": "smtp+tls://mail.example"}
+    printed = manage(tmp_path, "check", "--deploy", **as_told).stderr
+    assert set(re.findall(r"\((\w+\.\w+)\)", printed)) == {"security.W005", "security.W021"}
     assert not (tmp_path / "var" / "settings.env").exists()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 from django.db import connection as database
@@ -112,7 +113,7 @@ def test_deliveries_are_found_by_progress_type_and_endpoint(staff, world, organi
     ("told", "row"),
     [
         ("waiting", {}),
-        ("tried again", {"attempts": 3}),
+        ("retrying", {"attempts": 3}),
         ("under way", {"claimed_until": timezone.now() + timedelta(hours=1)}),
         ("held", {"next_attempt_at": None}),
         ("delivered", {"next_attempt_at": None, "delivered_at": timezone.now()}),
@@ -131,7 +132,8 @@ def test_the_page_of_an_event_says_to_whom_it_is_sent(staff, world):
     told = page(staff, world.told)
 
     assert f"/admin/webhooks/delivery/{world.delivery.pk}/change/" in told
-    assert "hooks.bluebird.example session.completed waiting 0" in words(told)
+    assert f"{world.endpoint.host}: {world.endpoint.description[:60]}" in unescape(told)
+    assert "waiting session.completed 0" in words(told)
 
 
 def test_an_event_that_nobody_wanted_says_so(staff, world):

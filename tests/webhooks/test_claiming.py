@@ -27,7 +27,7 @@ def test_a_claim_has_what_is_sent(endpoint):
 
     [taken] = claimed()
 
-    assert (taken.public_id, taken.endpoint_id, taken.attempts) == (delivery.public_id, endpoint.pk, 0)
+    assert (taken.public_id, taken.endpoint_id, taken.failures) == (delivery.public_id, endpoint.pk, 0)
     assert taken.opened() == (delivery.body.encode(), [endpoint.secret])
     assert (taken.endpoint.url, taken.reach) == (endpoint.url, endpoint.reach)
 
@@ -59,7 +59,7 @@ def test_a_claim_that_ran_out_is_claimed_again_and_what_came_of_the_attempt_is_u
     [second] = claimed(now + CLAIM)
 
     assert second.delivery_id == delivery.pk
-    assert second.attempts == 0
+    assert second.failures == 0
     outcomes = dict(Attempt.objects.values_list("pk", "outcome"))
     assert outcomes == {first.attempt_id: Outcome.UNKNOWN, second.attempt_id: Outcome.OPEN}
 

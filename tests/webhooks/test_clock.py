@@ -105,7 +105,7 @@ def test_the_workspace_is_told_of_the_end_once(clock, delivery):
 def test_what_happens_after_the_end_is_held_until_it_is_asked_for(clock, delivery, receiver, organization):
     clock.shift(4 * DAY)
     tell(organization, 1)  # fails, and waits for its second attempt when the first event's attempts are used up
-    Delivery.objects.filter(pk=delivery.pk).update(attempts=8)
+    Delivery.objects.filter(pk=delivery.pk).update(failures=8)
     assert deliver_what_is_due() == 2
     clock.shift(HOUR)
     tell(organization, 2)
@@ -153,16 +153,19 @@ def test_a_replay_brings_it_all_under_the_ids_that_it_had(clock, delivery, recei
     assert not Delivery.objects.filter(delivered_at=None).exists()
 
 
-def test_a_tenth_attempt_by_hand_is_the_last_and_disables_nothing(clock, delivery):
+def test_a_tenth_attempt_by_hand_begins_a_new_row_of_nine(clock, delivery):
     fail_until_the_end(clock, delivery)
     revive(delivery.endpoint_id, timezone.now())
 
     redeliver(delivery, timezone.now())
     assert deliver_what_is_due() == 1
 
-    assert next_of(delivery) is None
+    assert next_of(delivery) - timezone.now() < 2 * MINUTE
     assert delivery.attempts == 10
     assert is_active(delivery.endpoint)
+    fail_until_the_end(clock, delivery)
+    assert delivery.attempts == 18
+    assert not is_active(delivery.endpoint)
 
 
 def test_a_receiver_that_comes_back_has_a_clean_slate(clock, delivery, receiver, organization):

@@ -16,6 +16,7 @@ from webhooks.claiming import CLAIM
 from webhooks.forgetting import forget_endpoint
 from webhooks.models import Attempt, Delivery, Disabled, Endpoint, Outcome
 from webhooks.outcomes import Ended, note
+from webhooks.redelivery import redeliver, send_test
 from webhooks.schedule import ATTEMPTS, JITTER, WAITS
 from webhooks.sending import Answer
 from webhooks.switching import TELL, disable, revive
@@ -31,7 +32,7 @@ def endpoint(organization) -> Endpoint:
 
 
 def failed_before(delivery: Delivery, times: int) -> Delivery:
-    Delivery.objects.filter(pk=delivery.pk).update(attempts=times)
+    Delivery.objects.filter(pk=delivery.pk).update(attempts=times, failures=times)
     return refreshed(delivery)
 
 
@@ -115,23 +116,57 @@ def test_a_receiver_that_is_gone_is_sent_nothing_more_at_once(endpoint):
     assert delivery.attempts == 1
 
 
-@pytest.mark.parametrize(("status", "because"), [(500, ""), (410, Disabled.GONE)])
-def test_after_the_ninth_attempt_only_being_gone_disables(endpoint, status, because):
-    """More than nine are made by redelivering by hand."""
-    delivery = failed_before(told_of(endpoint)[0], 9)
+def test_a_redelivery_begins_a_new_row_of_attempts(endpoint):
+    [delivery], now = told_of(endpoint), timezone.now()
+    failed_before(delivery, 8)
+    redeliver(delivery, now)
+    [taken] = claimed(now)
+
+    comes_to(taken, 500, now=now)
+
+    assert (refreshed(delivery).attempts, delivery.failures) == (9, 1)
+    assert MINUTE <= delivery.next_attempt_at - now <= MINUTE * (1 + JITTER)
+    assert refreshed(endpoint).is_active
+
+
+def test_one_that_is_asked_for_during_an_attempt_does_not_count_that_attempt(endpoint):
+    [delivery], now = told_of(endpoint), timezone.now()
+    failed_before(delivery, 5)
+    [taken] = claimed(now)
+    redeliver(delivery, now)
+
+    comes_to(taken, 500, now=now)
+
+    assert (refreshed(delivery).attempts, delivery.failures, delivery.next_attempt_at) == (6, 0, now)
+
+
+def test_success_ends_the_row_of_failures(endpoint):
+    [delivery] = told_of(endpoint)
+    failed_before(delivery, 8)
     [taken] = claimed()
 
-    comes_to(taken, status)
+    comes_to(taken, 200)
 
-    assert (refreshed(delivery).attempts, delivery.next_attempt_at) == (10, None)
-    assert refreshed(endpoint).disabled_because == because
+    assert (refreshed(delivery).attempts, delivery.failures, delivery.last_problem) == (9, 0, "")
+
+
+@pytest.mark.parametrize(("status", "because"), [(500, ""), (410, Disabled.GONE)])
+def test_a_test_is_tried_once_and_disables_only_who_is_gone(endpoint, status, because):
+    delivery = send_test(endpoint, "patient.deleted", timezone.now())
+    failed_before(delivery, 8)
+    [taken] = claimed()
+
+    comes_to(taken, status, problem="It would not.")
+
+    assert (refreshed(delivery).next_attempt_at, delivery.last_problem) == (None, "It would not.")
+    assert (refreshed(endpoint).disabled_because, endpoint.failing_since) == (because, None)
 
 
 def test_the_worst_of_several_outcomes_at_once_counts(endpoint):
     failed_before(told_of(endpoint, 3)[1], 8)
     now = timezone.now()
 
-    ended = [Ended(each, Answer(status=500 if each.attempts else 200), now) for each in claimed(now)]
+    ended = [Ended(each, Answer(status=500 if each.failures else 200), now) for each in claimed(now)]
     note(ended, now)
 
     assert refreshed(endpoint).disabled_because == Disabled.FAILED

@@ -42,12 +42,20 @@ class Delivery(models.Model):
     type = models.CharField(max_length=40, choices=[(name.value, name.value) for name in EventType])
     body = EncryptedTextField(editable=False, help_text="The bytes of every attempt. A flow's link may be in them.")
     attempts = models.PositiveIntegerField(default=0, help_text="Those whose outcome is known.")
+    failures = models.PositiveSmallIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Attempts that failed since it happened, or since somebody asked for it again.",
+    )
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     claimed_until = models.DateTimeField(
         null=True, blank=True, help_text="A worker is at it. After this moment it is believed dead."
     )
     delivered_at = models.DateTimeField(null=True, blank=True)
     last_status_code = models.PositiveSmallIntegerField(null=True, blank=True)
+    last_problem = models.CharField(
+        max_length=500, blank=True, db_default="", help_text="Why the last attempt failed, in a sentence."
+    )
     last_response_body = models.TextField(null=True, blank=True, help_text="The first 4 KB of the last answer.")
     last_redelivered_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(help_text="When it happened.")

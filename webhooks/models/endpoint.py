@@ -103,6 +103,11 @@ class Endpoint(models.Model):
         return urlsplit(self.url).netloc
 
     @property
+    def label(self) -> str:
+        """What tells it from others, for staff."""
+        return f"{self.host}: {self.description[:60]}" if self.description else self.host
+
+    @property
     def is_active(self) -> bool:
         return self.status == EndpointStatus.ACTIVE
 

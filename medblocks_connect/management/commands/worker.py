@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from argparse import ArgumentTypeError
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -43,15 +44,25 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--pulls", type=int, default=AT_ONCE, help="how many pulls at once (default: %(default)s)")
-        parser.add_argument("--others", type=int, default=4, help="how many other jobs at once (default: %(default)s)")
+        parser.add_argument(
+            "--pulls", type=_number, default=AT_ONCE, help="how many pulls at once (default: %(default)s)"
+        )
+        parser.add_argument(
+            "--others", type=_number, default=4, help="how many other jobs at once (default: %(default)s)"
+        )
         deliveries = "how many deliveries of events at once, 0 for none at all (default: %(default)s)"
-        parser.add_argument("--deliveries", type=int, default=DELIVERIES_AT_ONCE, help=deliveries)
+        parser.add_argument("--deliveries", type=_number, default=DELIVERIES_AT_ONCE, help=deliveries)
 
     def handle(self, *args: Any, **options: Any) -> None:
         connector = Connector(kwargs=connector_params(), timeout=DATABASE_SECONDS)
         with app.replace_connector(connector):
             asyncio.run(_run(options["pulls"], options["others"], options["deliveries"]))
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise ArgumentTypeError("This is a number from 0.")
+    return int(text)
 
 
 class Connector(PsycopgConnector):
