@@ -4,7 +4,9 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests that start the product itself, one at a time; the others share the machine's cores.
-ALONE := tests/browser tests/test_demo.py tests/installation tests/chaos
+# Tests wait for the disk and for each other's servers: more of them at once than there are cores.
+AT_ONCE ?= 3
+ALONE := tests/browser tests/test_demo.py tests/chaos
 
 .PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
 
@@ -30,7 +32,7 @@ migrations-check: .venv/.dev
 	SANDBOX=true VAR_DIR=var/test $(BIN)/python manage.py makemigrations --check --dry-run
 
 tests: .venv/.dev chromium
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ALONE:%=--ignore=%)
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile $(ALONE:%=--ignore=%)
 	$(BIN)/python -m pytest $(ALONE)
 
 format: .venv/.dev
