@@ -25,7 +25,7 @@ from bench.workplace import is_inside, measured, run_inside
 if TYPE_CHECKING:  # Django is set up only inside
     from webhooks.models import Endpoint
 
-EVENTS, RECEIVERS, AT_ONCE = 5000, 10, 32
+EVENTS, RECEIVERS, AT_ONCE = 5000, 10, 64
 LEAST_PER_SECOND, MOST_MS = 200.0, 2000.0
 # Of what the worker reached with all events at once.
 STEADY_SHARE = 0.5

@@ -22,9 +22,9 @@ STEPS, WALKS = 100, 10
 
 _ENDPOINTS = """
 INSERT INTO webhooks_endpoint (id, organization_id, url, events, description, metadata, status, api_version, secret,
-    disabled_because, created_at, updated_at)
+    is_quick, disabled_because, created_at, updated_at)
 SELECT '0' || lpad(number::text, 25, '0'), %s, 'https://hooks.example/', '{*}', '', '{}', 'active', '2026-04-25', '',
-    '', now(), now()
+    true, '', now(), now()
 FROM generate_series(1, %s) AS number
 """
 _DELIVERIES = """

@@ -58,13 +58,14 @@ class EncryptedTextField(TextField):
 def reencrypt(model: type[models.Model], *, batch: int = 500) -> int:
     """Encrypt every secret of `model` with the newest key; the number of rows that were rewritten.
 
-    Each batch is a transaction of its own and locks its rows, so that a token renewed meanwhile is not lost.
+    Each batch is a transaction of its own and locks its rows, so that a token renewed meanwhile is not lost. Rows
+    that refer to them can still be written.
     """
     names = [field.name for field in model._meta.fields if isinstance(field, EncryptedTextField)]
     rewritten, last = 0, None
     while names:
         with transaction.atomic():
-            rows = model._default_manager.select_for_update().order_by("pk")
+            rows = model._default_manager.select_for_update(no_key=True).order_by("pk")
             page = list((rows if last is None else rows.filter(pk__gt=last)).only("pk", *names)[:batch])
             model._default_manager.bulk_update(page, names)
         if not page:

@@ -9,8 +9,9 @@ from flows.events import tell_of_ends
 from flows.models import Authorization, FlowStatus, PatientFlow, PatientFlowQuerySet
 from patients.holding import PatientErased, holding
 
-BATCH = 500
-MAX_BATCHES = 100
+# An end is told to up to 100 endpoints, in the same transaction.
+BATCH = 100
+MAX_BATCHES = 500
 
 
 def complete_flow(flow: PatientFlow, now: datetime) -> None:

@@ -43,7 +43,9 @@ class Organization(models.Model):
     support_url = models.URLField(blank=True, help_text="Where patients get help, linked on every page.")
     privacy_url = models.URLField(blank=True, help_text="Your privacy notice, linked on every page.")
     contact_email = models.EmailField(
-        blank=True, help_text="Who is told by mail when something needs the app's developers. Empty: nobody."
+        blank=True,
+        db_default="",
+        help_text="Who is told by mail when something needs the app's developers. Empty: nobody.",
     )
     allowed_return_origins = ArrayField(
         models.CharField(max_length=300, validators=[validate_return_origin]),

@@ -33,10 +33,12 @@ def erase_patient(*, organization: Organization, reference: str, now: datetime) 
         if patient_id is None:
             raise NotFound("There is no patient with this id.")
         _take_access_back(organization, patient_id, now)
-        IdempotencyKey.objects.forget_patient(organization, reference)
         erase(Patient.objects.filter(pk=patient_id))
         _erase_jobs(patient_id)
         tell_of_erasure(organization, patient_id=patient_id, reference=reference, now=now)
+        # Last: what is answered about a patient without holding them, as an event that is sent again is, has been
+        # answered by now, or finds nothing any more.
+        IdempotencyKey.objects.forget_patient(organization, reference)
     logger.info("patient erased")
 
 

@@ -25,10 +25,15 @@ SLOW = timedelta(seconds=1)
 # A walk over all endpoints with something to do goes so many at a time.
 WINDOW = 250
 
-# Claims are made by one worker after the other, so that what is under way at an endpoint can be counted. The rest keeps
-# PostgreSQL from reading whole tables that it last saw empty, and from compiling a statement that takes a millisecond.
+# A worker that stands still in a transaction loses its locks, its connection and itself after so long.
+STANDSTILL = "10s"
+
+# Claims are made by one worker after the other, so that what is under way at an endpoint can be counted, and by the
+# clock of the database, which is the same for all. The rest keeps PostgreSQL from reading whole tables that it last saw
+# empty, and from compiling a statement that takes a millisecond.
 _ALONE = """
-SELECT pg_advisory_xact_lock(hashtextextended('webhooks.claiming', 0)),
+SELECT pg_try_advisory_xact_lock(hashtextextended('webhooks.claiming', 0)), clock_timestamp(),
+    set_config('idle_in_transaction_session_timeout', %(standstill)s, true),
     set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)
 """
 
@@ -51,7 +56,7 @@ WITH RECURSIVE pending AS (
     WHERE pending.place < %(window)s
 )
 SELECT pending.endpoint_id, endpoint.organization_id, pending.next_attempt_at, endpoint.failing_since IS NOT NULL,
-    due.count, under_way.count, under_way.slow, pending.place
+    endpoint.is_quick, due.count, under_way.count, under_way.slow, pending.place
 FROM pending
 LEFT JOIN webhooks_endpoint AS endpoint
     ON endpoint.id = pending.endpoint_id AND endpoint.status = 'active' AND pending.next_attempt_at <= %(now)s
@@ -104,6 +109,10 @@ FROM claimed JOIN begun ON begun.delivery_id = claimed.id
 """
 
 
+class Busy(Exception):
+    """Another worker is claiming: ask again in a moment."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """One attempt to be made, by whoever has this. Secrets and body are as they are kept: `opened` has them in clear.
@@ -118,6 +127,7 @@ class Claim:
     endpoint_id: str
     organization_id: str
     is_in_trouble: bool
+    is_untried: bool
     started_at: datetime
     until: datetime
     endpoint: Endpoint = field(repr=False)
@@ -146,13 +156,18 @@ def _opened(sealed: str | None) -> str:
     return box().decrypt(sealed).decode() if sealed else ""
 
 
-def claim(slots: Slots, now: datetime, *, after: str = "") -> tuple[list[Claim], str]:
+def claim(slots: Slots, now: datetime | None = None, *, after: str = "") -> tuple[list[Claim], str]:
     """Claim what is due at the next endpoints after one, by their ids, as `sharing` gives the free slots out.
 
     Also returns where the walk goes on, empty where it came to its end. An attempt is written for each claim; one that
-    a dead worker left open there becomes unknown. A fixed number of statements.
+    a dead worker left open there becomes unknown. A fixed number of statements. It is what the database's clock says,
+    unless `now` is given. Raises Busy.
     """
     with transaction.atomic():
+        is_alone, clock = _rows(_ALONE, standstill=STANDSTILL)[0][:2]
+        if not is_alone:
+            raise Busy
+        now = now or clock
         queues, last = _queues(after, now)
         shares = share(queues, slots)
         endpoints = _endpoints(shares)
@@ -165,8 +180,6 @@ def claim(slots: Slots, now: datetime, *, after: str = "") -> tuple[list[Claim],
 
 def _queues(after: str, now: datetime) -> tuple[list[Queue], str]:
     """What is due at the endpoints of a window, and the last of them if there may be more after it."""
-    with connection.cursor() as cursor:
-        cursor.execute(_ALONE)
     rows = _rows(_QUEUES, after=after, window=WINDOW, now=now, at_once=AT_ONCE, slow=now + CLAIM - SLOW)
     queues = [
         Queue(
@@ -177,8 +190,9 @@ def _queues(after: str, now: datetime) -> tuple[list[Queue], str]:
             under_way=under_way,
             is_failing=is_failing,
             is_slow=is_slow,
+            is_quick=is_quick,
         )
-        for endpoint_id, organization_id, due_since, is_failing, due, under_way, is_slow, _ in rows
+        for endpoint_id, organization_id, due_since, is_failing, is_quick, due, under_way, is_slow, _ in rows
         if organization_id
     ]
     return queues, next((row[0] for row in rows if row[-1] == WINDOW), "")
@@ -202,6 +216,7 @@ def _made(row: tuple[Any, ...], queue: Queue, endpoint: Endpoint, now: datetime)
         endpoint_id=endpoint_id,
         organization_id=queue.organization_id,
         is_in_trouble=queue.is_in_trouble,
+        is_untried=queue.is_untried,
         started_at=now,
         until=now + CLAIM,
         endpoint=endpoint,

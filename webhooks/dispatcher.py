@@ -19,17 +19,19 @@ from procrastinate.contrib.django.utils import connector_params
 
 from common.stopping import stopping
 from webhooks.announcing import CHANNEL
-from webhooks.claiming import claim
+from webhooks.claiming import Busy, claim
 from webhooks.outcomes import Ended, note
 from webhooks.senders import Senders
 
-AT_ONCE = 32
+AT_ONCE = 64
 # What becomes due without an announcement is found so late at most.
 POLLING_SECONDS = 1.0
 # A few attempts that end together are noted together.
 GATHERING_SECONDS = 0.01
 # When what could not be noted is noted again.
 AGAIN_SECONDS = 0.1
+# When a worker looks again whether another one is done with claiming.
+BUSY_SECONDS = 0.05
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +43,7 @@ class Dispatcher:
         self._senders = Senders(at_once, self.wake)
         self._unnoted: list[Ended] = []
         self._walk = Walk()
+        self._is_kept_out = False
         self._woken, self._waking = socket.socketpair()
         self._waking.setblocking(False)
         self._selector = selectors.DefaultSelector()
@@ -79,9 +82,14 @@ class Dispatcher:
             self._unnoted = note(ended, timezone.now())
 
     def _claim(self) -> None:
+        self._is_kept_out = False
         if not self._goes_on():
             return
-        claims, after = claim(self._senders.slots(), timezone.now(), after=self._walk.after)
+        try:
+            claims, after = claim(self._senders.slots(), after=self._walk.after)
+        except Busy:
+            self._is_kept_out = True
+            return
         self._walk.came_to(after)
         for each in claims:
             self._senders.start(each)
@@ -91,8 +99,7 @@ class Dispatcher:
         return not self._walk.is_over and self._senders.slots().free > 0 and not stopping.is_set()
 
     def _wait(self, listening: psycopg.Connection) -> None:
-        seconds = AGAIN_SECONDS if self._unnoted else POLLING_SECONDS
-        ready = {key.fileobj for key, _ in self._selector.select(0 if self._goes_on() else seconds)}
+        ready = {key.fileobj for key, _ in self._selector.select(self._wait_seconds())}
         if listening in ready:
             for _ in listening.notifies(timeout=0):
                 continue
@@ -101,6 +108,11 @@ class Dispatcher:
             self._woken.recv(65536)
         if ready or not self._goes_on():
             self._walk.begin_anew()
+
+    def _wait_seconds(self) -> float:
+        if self._goes_on():
+            return BUSY_SECONDS if self._is_kept_out else 0
+        return AGAIN_SECONDS if self._unnoted else POLLING_SECONDS
 
 
 @dataclass

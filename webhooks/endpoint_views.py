@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -93,8 +92,7 @@ class EndpointDetail(TakingUrls):
         return Response(endpoint_out(changed))
 
     def delete(self, request: Request, endpoint_id: str) -> Response:
-        with transaction.atomic():
-            forget_endpoint(find_endpoint(self.organization, endpoint_id))
+        forget_endpoint(find_endpoint(self.organization, endpoint_id), timezone.now())
         return Response(deleted_out(endpoint_id))
 
 

@@ -7,7 +7,9 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from webhooks.models import Attempt, Delivery, Endpoint, Event
+from webhooks.holding import hold_endpoints
+from webhooks.models import Attempt, Delivery, Disabled, Endpoint, Event
+from webhooks.switching import disable
 
 KEPT = timedelta(days=30)
 # So many at a time, each time in a transaction of its own.
@@ -21,14 +23,28 @@ def forget_patient(organization_id: str, patient_id: str) -> int:
     It belongs at the end of the erasure, in its transaction: whoever was writing about the patient has then ended, so
     that their events are found, and nobody can begin to.
     """
-    return _forget_events(list(Event.objects.about_patient(organization_id, patient_id).values_list("pk", flat=True)))
+    ids = list(Event.objects.about_patient(organization_id, patient_id).values_list("pk", flat=True))
+    if ids:
+        hold_endpoints([organization_id])  # before deliveries, as everywhere: they are told of the erasure after this
+    return _forget_events(ids)
 
 
-def forget_endpoint(endpoint: Endpoint) -> None:
-    """Delete an endpoint, and all that was sent to it, in the transaction around it. The events stay in the feed."""
-    Endpoint.objects.select_for_update().filter(pk=endpoint.pk).first()  # nobody adds to it from here on
-    _delete(Delivery.objects.filter(endpoint=endpoint))
-    endpoint.delete()
+def forget_endpoint(endpoint: Endpoint, now: datetime) -> None:
+    """Delete an endpoint and all that was sent to it. The events stay in the feed. Not for inside a transaction.
+
+    It is switched off first, and what was sent to it goes BATCH at a time. Only the end, where little is left, holds up
+    whoever writes an event. Should it not come to that, the endpoint is there, disabled, without what has gone by then.
+    """
+    disable(endpoint.pk, Disabled.ASKED, now)
+    sent = Delivery.objects.filter(endpoint=endpoint)
+    deleted = BATCH
+    while deleted == BATCH:
+        with transaction.atomic(durable=True):
+            deleted = _delete(sent, at_most=BATCH)
+    with transaction.atomic(durable=True):
+        list(Endpoint.objects.select_for_update().filter(pk=endpoint.pk).values_list("pk"))  # nobody adds to it now
+        _delete(sent)
+        _delete_rows(Endpoint.objects.filter(pk=endpoint.pk))
 
 
 def forget_old(now: datetime) -> int:
@@ -59,12 +75,12 @@ def _in_batches(forget_some: Callable[[], int]) -> int:
     return forgotten
 
 
-def _delete(deliveries: QuerySet[Delivery]) -> int:
+def _delete(deliveries: QuerySet[Delivery], *, at_most: int | None = None) -> int:
     """Delete deliveries with their attempts, by two statements; their number.
 
     They are locked in the order in which workers lock them (webhooks/outcomes.py).
     """
-    ids = list(deliveries.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True))
+    ids = list(deliveries.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True)[:at_most])
     if ids:
         _delete_rows(Attempt.objects.filter(delivery__in=ids))
         _delete_rows(Delivery.objects.filter(pk__in=ids))

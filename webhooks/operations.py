@@ -1,19 +1,21 @@
 """Writing down what apps are told of (docs/adr/0022)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import transaction
 
 from organizations.models import Organization
 from webhooks.events import EventType
+from webhooks.holding import hold_endpoints
 from webhooks.models import Delivery, Endpoint, Event
 from webhooks.writing import deliveries_of
 
-# What is asked of an endpoint to know what it is told.
-_LISTENING = ("organization_id", "events", "status", "api_version")
+# So many deliveries are made and written at a time, so that many facts for many endpoints need little memory.
+DELIVERIES_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,27 +54,29 @@ def emit(
 
 
 def emit_all(facts: Iterable[Fact], *, now: datetime) -> list[Event]:
-    """The same for any number of facts, in their order, by as many queries. For none it does nothing."""
+    """The same for any number of facts, in their order. For none it does nothing.
+
+    By as many queries, and one more for every DELIVERIES_AT_ONCE deliveries. The endpoints that are told stay until the
+    transaction ends: none is deleted between the fact and its deliveries.
+    """
     facts = list(facts)
     if not transaction.get_connection().in_atomic_block:
         raise ValueError("An event is written in the transaction of what it tells of.")
     events = Event.objects.bulk_create([_event(fact, now) for fact in facts])
     if events:
-        Delivery.objects.bulk_create(_deliveries(facts, events))
+        deliveries = _deliveries(facts, events)
+        while some := list(islice(deliveries, DELIVERIES_AT_ONCE)):
+            Delivery.objects.bulk_create(some)
     return events
 
 
-def _deliveries(facts: list[Fact], events: list[Event]) -> list[Delivery]:
+def _deliveries(facts: list[Fact], events: list[Event]) -> Iterator[Delivery]:
     endpoints: dict[str, list[Endpoint]] = {}
-    organizations = {event.organization_id for event in events}
-    listening = Endpoint.objects.filter(organization_id__in=organizations).only(*_LISTENING).order_by("pk")
-    for endpoint in listening:
+    names = {name for fact in facts for name in (fact.type, *fact.synonyms)}
+    for endpoint in hold_endpoints({fact.organization_id for fact in facts}, names):
         endpoints.setdefault(endpoint.organization_id, []).append(endpoint)
-    return [
-        delivery
-        for fact, event in zip(facts, events, strict=True)
-        for delivery in deliveries_of(event, endpoints.get(event.organization_id, []), fact.synonyms)
-    ]
+    for fact, event in zip(facts, events, strict=True):
+        yield from deliveries_of(event, endpoints.get(event.organization_id, []), fact.synonyms)
 
 
 def _event(fact: Fact, now: datetime) -> Event:

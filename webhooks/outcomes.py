@@ -11,9 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
 
-from webhooks.claiming import Claim
+from webhooks.claiming import SLOW, STANDSTILL, Claim
 from webhooks.models import Delivery, Disabled, Endpoint, Outcome
 from webhooks.schedule import ATTEMPTS, next_attempt
 from webhooks.sending import Answer
@@ -50,9 +49,10 @@ FROM noted WHERE delivery.id = ANY(%(deliveries)s) AND delivery.id = noted.deliv
 RETURNING noted.attempt_id
 """
 _NOTE_HEALTH = """
-UPDATE webhooks_endpoint AS endpoint SET failing_since = health.failing_since,
+UPDATE webhooks_endpoint AS endpoint SET failing_since = health.failing_since, is_quick = health.is_quick,
     told_of_failing_at = CASE WHEN health.failing_since IS NOT NULL THEN endpoint.told_of_failing_at END
-FROM unnest(%(endpoints)s::text[], %(since)s::timestamptz[]) AS health (endpoint_id, failing_since)
+FROM unnest(%(endpoints)s::text[], %(since)s::timestamptz[], %(quick)s::boolean[])
+    AS health (endpoint_id, failing_since, is_quick)
 WHERE endpoint.id = health.endpoint_id
 """
 
@@ -72,18 +72,28 @@ class Ended:
         """How many attempts have failed in a row by now, since somebody last asked for it."""
         return 0 if self.answer.is_success else self.claim.failures + 1
 
-    @property
-    def disables(self) -> Disabled | None:
+    def disables(self, endpoint: Endpoint) -> Disabled | None:
         """Why nothing more is to be sent to the endpoint after this."""
+        if not self.counts_for(endpoint):
+            return None
         if self.answer.status == GONE:
             return Disabled.GONE
         return Disabled.FAILED if self.failures >= ATTEMPTS and not self.claim.is_test else None
 
-    def next_attempt_at(self) -> datetime | None:
+    def next_attempt_at(self, endpoint: Endpoint) -> datetime | None:
         """A test is tried once: it says how things are now."""
-        if self.answer.is_success or self.disables or self.claim.is_test:
+        if self.answer.is_success or self.disables(endpoint) or self.claim.is_test:
             return None
         return next_attempt(self.failures, self.answer, self.at, lot=random.random())  # noqa: S311  jitter
+
+    def was_sent_to(self, endpoint: Endpoint) -> bool:
+        """Not to an address that it had before."""
+        return self.claim.endpoint.url == endpoint.url
+
+    def counts_for(self, endpoint: Endpoint) -> bool:
+        """Whether it says how the endpoint is: it went to the address of now, and began after the last revival."""
+        is_of_before = endpoint.revived_at is not None and self.claim.started_at < endpoint.revived_at
+        return self.was_sent_to(endpoint) and not is_of_before
 
 
 def note(ended: Sequence[Ended], now: datetime) -> list[Ended]:
@@ -96,29 +106,28 @@ def note(ended: Sequence[Ended], now: datetime) -> list[Ended]:
         here = sorted((each for each in ended if each.claim.endpoint_id in endpoints), key=lambda each: each.at)
         if here:
             _lock_deliveries(here)
-            open_ones = _note(here)
+            open_ones = _note(here, endpoints)
             noted = [each for each in here if each.claim.attempt_id in open_ones]
             _note_health(noted, endpoints)
-            _disable(noted, now)
+            _disable(noted, endpoints, now)
     return [each for each in ended if each.claim.endpoint_id not in endpoints and now < each.claim.until]
 
 
-def _locked(ids: set[str]) -> dict[str, datetime | None]:
-    """Those of the endpoints that are here and that nobody else has locked, with the moment since when they fail."""
+def _locked(ids: set[str]) -> dict[str, Endpoint]:
+    """Those of the endpoints that are here and that nobody else has locked, as far as needed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [STANDSTILL])
     rows = Endpoint.objects.filter(pk__in=ids).order_by("pk").select_for_update(skip_locked=True, no_key=True)
-    return dict(rows.values_list("pk", "failing_since"))
+    return {each.pk: each for each in rows.only("pk", "url", "failing_since", "is_quick", "revived_at")}
 
 
 def _lock_deliveries(ended: list[Ended]) -> None:
-    """Also those that disabling their endpoint will hold: whoever locks one after the other has to know all at once."""
-    mine = Q(pk__in=[each.claim.delivery_id for each in ended])
-    disabled = [each.claim.endpoint_id for each in ended if each.disables]
-    if disabled:
-        mine |= Q(endpoint__in=disabled, next_attempt_at__isnull=False)
-    list(Delivery.objects.filter(mine).order_by("pk").select_for_update(of=("self",)).values_list("pk"))
+    """Those that disabling their endpoint will hold are not among them: it waits for none (webhooks/switching.py)."""
+    rows = Delivery.objects.filter(pk__in=[each.claim.delivery_id for each in ended])
+    list(rows.order_by("pk").select_for_update(of=("self",)).values_list("pk"))
 
 
-def _note(ended: list[Ended]) -> set[int]:
+def _note(ended: list[Ended], endpoints: dict[str, Endpoint]) -> set[int]:
     """The ids of those attempts that were open."""
     values: dict[str, list[Any]] = {
         "attempts": [each.claim.attempt_id for each in ended],
@@ -129,7 +138,7 @@ def _note(ended: list[Ended]) -> set[int]:
         "problems": [each.answer.problem for each in ended],
         "texts": [each.answer.text for each in ended],
         "untils": [each.claim.until for each in ended],
-        "nexts": [each.next_attempt_at() for each in ended],
+        "nexts": [each.next_attempt_at(endpoints[each.claim.endpoint_id]) for each in ended],
         "delivered": [each.at if each.answer.is_success else None for each in ended],
     }
     with connection.cursor() as cursor:
@@ -137,20 +146,38 @@ def _note(ended: list[Ended]) -> set[int]:
         return {attempt for (attempt,) in cursor.fetchall()}
 
 
-def _disable(ended: list[Ended], now: datetime) -> None:
-    because = {each.claim.endpoint_id: each.disables for each in ended if each.disables}
-    for endpoint_id, reason in sorted(because.items()):
+def _disabled(ended: list[Ended], endpoints: dict[str, Endpoint]) -> dict[str, Disabled]:
+    """Of which endpoints this is the end, and why."""
+    reasons = ((each.claim.endpoint_id, each.disables(endpoints[each.claim.endpoint_id])) for each in ended)
+    return {endpoint_id: reason for endpoint_id, reason in reasons if reason}
+
+
+def _disable(ended: list[Ended], endpoints: dict[str, Endpoint], now: datetime) -> None:
+    for endpoint_id, reason in sorted(_disabled(ended, endpoints).items()):
         if disable(endpoint_id, reason, now):
             logger.warning("nothing more is sent to %s: %s", Endpoint(pk=endpoint_id).public_id, reason.label)
 
 
-def _note_health(ended: list[Ended], failing_since: dict[str, datetime | None]) -> None:
-    """Write down since when endpoints fail, where that has changed. A test that fails says nothing of events."""
-    after = dict(failing_since)
-    for each in (one for one in ended if one.answer.is_success or not one.claim.is_test):
-        endpoint = each.claim.endpoint_id
-        after[endpoint] = None if each.answer.is_success else after[endpoint] or each.at
-    changed = {endpoint: since for endpoint, since in after.items() if since != failing_since[endpoint]}
+def _note_health(ended: list[Ended], endpoints: dict[str, Endpoint]) -> None:
+    """Write down since when endpoints fail and whether they are quick, where that has changed.
+
+    A test that fails says nothing of events.
+    """
+    after = {pk: (endpoint.failing_since, endpoint.is_quick) for pk, endpoint in endpoints.items()}
+    for each in ended:
+        endpoint = endpoints[each.claim.endpoint_id]
+        failing_since, is_quick = after[endpoint.pk]
+        if each.counts_for(endpoint) and each.answer.is_success:
+            failing_since = None
+        elif each.counts_for(endpoint) and not each.claim.is_test:
+            failing_since = failing_since or each.at
+        if each.was_sent_to(endpoint):
+            is_quick = each.answer.duration < SLOW
+        after[endpoint.pk] = failing_since, is_quick
+    changed = {
+        pk: health for pk, health in after.items() if health != (endpoints[pk].failing_since, endpoints[pk].is_quick)
+    }
     if changed:
+        since, quick = zip(*changed.values(), strict=True)
         with connection.cursor() as cursor:
-            cursor.execute(_NOTE_HEALTH, {"endpoints": list(changed), "since": list(changed.values())})
+            cursor.execute(_NOTE_HEALTH, {"endpoints": list(changed), "since": list(since), "quick": list(quick)})

@@ -67,10 +67,13 @@ class Senders:
     def slots(self) -> Slots:
         """Who has the slots now."""
         slow = time.monotonic() - SLOW.total_seconds()
+        in_trouble = [each.claim.is_in_trouble or each.began < slow for each in self._running.values()]
+        untried = [each.claim.is_untried for each in self._running.values()]
         return Slots(
             total=self._total - max(0, self._strays - STRAYS_PER_SLOT * self._total),
             by_organization=Counter(each.claim.organization_id for each in self._running.values()),
-            in_trouble=sum(each.claim.is_in_trouble or each.began < slow for each in self._running.values()),
+            in_trouble=sum(in_trouble),
+            untried=sum(new and not bad for new, bad in zip(untried, in_trouble, strict=True)),
         )
 
     def start(self, claim: Claim) -> None:

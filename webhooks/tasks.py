@@ -9,6 +9,8 @@ from procrastinate.jobs import Job
 
 from webhooks import mails
 from webhooks.forgetting import forget_old
+from webhooks.switching import give_up_lost
+from webhooks.switching import hold_rest as hold_rest_of
 
 # A mail that could not be sent is tried again after each of these, for about three days. Then its job has failed.
 MAIL_WAITS = [timedelta(minutes=minutes) for minutes in (1, 5, 15, 60, 3 * 60, 6 * 60, *[12 * 60] * 5)]
@@ -35,6 +37,19 @@ def forget_old_events(timestamp: int) -> None:
 def find_failing_endpoints(timestamp: int) -> None:
     """Every ten minutes: have workspaces told whose endpoints have failed for a day."""
     mails.enqueue_failing(timezone.now())
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(queueing_lock="webhooks.find_lost_attempts", pass_context=False)
+def find_lost_attempts(timestamp: int) -> None:
+    """Every ten minutes: note the attempts whose workers died, where nobody will try again."""
+    give_up_lost(timezone.now())
+
+
+@app.task
+def hold_rest(endpoint_id: str) -> None:
+    """Hold what is left of the backlog of an endpoint that was disabled."""
+    hold_rest_of(endpoint_id)
 
 
 @app.task(queue=mails.QUEUE, retry=UntilItIsSent())

@@ -4,13 +4,14 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+import time_machine
+from django.db import connection, transaction
 from django.utils import timezone
 
-from tests.webhooks.dispatching import claimed, comes_to, delivery_at, locked, told_of
+from tests.webhooks.dispatching import beside, claimed, comes_to, delivery_at, locked, told_of
 from tests.webhooks.endpoints import disabled_endpoint, new_endpoint
 from webhooks import claiming
-from webhooks.claiming import CLAIM, claim
+from webhooks.claiming import CLAIM, Busy, claim
 from webhooks.models import Attempt, Delivery, Endpoint, Outcome
 from webhooks.sharing import AT_ONCE, Slots
 
@@ -109,6 +110,48 @@ def test_a_failing_endpoint_is_sent_one_at_a_time(organization):
 
     assert taken.is_in_trouble
     assert claimed() == []
+
+
+def test_an_endpoint_that_was_never_sent_anything_is_sent_one_first(organization):
+    told_of(new_endpoint(organization, is_quick=None), 5)
+
+    [first] = claimed()
+    assert claimed() == []
+    comes_to(first)
+
+    assert len(claimed()) == 4
+
+
+@pytest.mark.parametrize(("is_quick", "is_in_trouble", "is_untried"), [(True, 0, 0), (False, 1, 0), (None, 0, 1)])
+def test_a_claim_says_what_is_known_of_its_endpoint(organization, is_quick, is_in_trouble, is_untried):
+    delivery_at(organization, is_quick=is_quick)
+
+    [taken] = claimed()
+
+    assert (taken.is_in_trouble, taken.is_untried) == (is_in_trouble, is_untried)
+
+
+def test_claims_go_by_the_clock_of_the_database(endpoint):
+    told_of(endpoint)
+    with time_machine.travel(timezone.now() + timedelta(days=1)):  # as on a machine whose clock is wrong
+        [[taken], _] = claim(Slots(total=1))
+        assert claim(Slots(total=1)) == ([], "")
+
+    assert taken.started_at < timezone.now()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_cannot_claim_now_is_told_so(organization):
+    delivery_at(organization)
+
+    def claim_too() -> None:
+        with pytest.raises(Busy):
+            claim(Slots(total=1))
+
+    with transaction.atomic():
+        assert len(claimed()) == 1
+        with beside(claim_too):
+            pass
 
 
 def test_an_endpoint_whose_requests_take_long_is_in_trouble(endpoint):

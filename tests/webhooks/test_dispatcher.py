@@ -8,21 +8,24 @@ from collections import Counter
 from contextlib import ExitStack
 from datetime import timedelta
 
+import psycopg
 import pytest
 from cryptography.fernet import Fernet
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
+from organizations.operations import create_organization
 from tests.chaos.eventually import eventually
-from tests.webhooks.dispatching import delivery_at, dispatching, locked, refreshed, told_of
+from tests.webhooks.dispatching import beside, delivery_at, dispatching, locked, refreshed, told_of
 from tests.webhooks.endpoints import new_endpoint
 from tests.webhooks.receivers import Line, Receiver
 from tests.webhooks.receivers.behaviours import answer, answers, hangs_after
 from webhooks import claiming, dispatcher, senders, sending
 from webhooks.announcing import announce
+from webhooks.claiming import claim
 from webhooks.dispatcher import Walk
 from webhooks.models import Attempt, Delivery, Endpoint, Outcome
-from webhooks.sharing import AT_ONCE
+from webhooks.sharing import AT_ONCE, Slots
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -191,8 +194,54 @@ def test_it_ends_with_an_error_where_the_database_is_lost(endpoint):
             cut()
             time.sleep(0.3)
 
-    with pytest.raises(OperationalError):
+    with pytest.raises((OperationalError, psycopg.OperationalError)):  # whichever connection is looked at first
         work()
+
+
+def test_a_worker_that_stands_still_while_it_claims_stops_no_other_and_ends(endpoint, monkeypatch):
+    monkeypatch.setattr(claiming, "STANDSTILL", "2s")
+    stands_still, may_go_on = threading.Event(), threading.Event()
+    sharing = claiming.share
+
+    def share_or_stand_still(queues, slots):
+        if slots.total == 1:
+            stands_still.set()
+            assert may_go_on.wait(30)
+        return sharing(queues, slots)
+
+    def work() -> None:
+        with pytest.raises(DatabaseError):
+            claim(Slots(total=1))
+
+    monkeypatch.setattr(claiming, "share", share_or_stand_still)
+    with beside(work):
+        assert stands_still.wait(30)
+        with dispatching():
+            pass  # it ends while it is kept out
+        with dispatching():
+            [delivery] = told_of(endpoint)
+            eventually(lambda: is_delivered(delivery))
+        may_go_on.set()
+
+
+@pytest.mark.parametrize(("is_quick", "most"), [(False, 4), (None, 6)])
+def test_slow_receivers_of_many_workspaces_leave_room_for_one_that_is_well(
+    organization, endpoint, monkeypatch, is_quick, most
+):
+    monkeypatch.setattr(sending, "SECONDS", 60.0)
+    monkeypatch.setattr(senders, "SECONDS", 60.0)
+    with Receiver(hangs_after()) as slow, dispatching(8):
+        for number in range(12):
+            other = create_organization(name=f"Slow {number}", environment="sandbox")
+            told_of(new_endpoint(other, url=slow.url, is_quick=is_quick), 3)
+        eventually(lambda: len(slow.heard) == most)
+
+        for _ in range(3):
+            [delivery] = told_of(endpoint)
+            eventually(lambda delivery=delivery: is_delivered(delivery))
+
+        assert len(slow.heard) == most
+        slow.stopping.set()
 
 
 class Round:

@@ -9,12 +9,16 @@ from django.utils import timezone
 
 from flows.closing import complete_flow
 from flows.models import PatientFlow
+from organizations.models import IdempotencyKey
 from patients.erasure import erase_patient
 from patients.models import Patient
 from tests.contract.conftest import stopping_at  # noqa: F401  a fixture
 from tests.patients.connected import NEW_FLOW, connect_at
 from tests.patients.test_races import api_again, at_once, wait_for_somebody_waiting
+from tests.webhooks.dispatching import beside
+from tests.webhooks.endpoints import new_endpoint
 from tests.webhooks.told import refuse_to_delete, run, told, types_told
+from webhooks import views
 from webhooks.models import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -113,6 +117,29 @@ def wait_until_two_wait() -> None:
                 return
             threading.Event().wait(0.01)
     raise AssertionError("the erasure does not wait")
+
+
+def test_the_answer_to_a_redelivery_at_the_same_moment_does_not_outlive_the_patient(api, organization, monkeypatch):
+    endpoint = new_endpoint(organization)
+    complete_flow(begin(api), timezone.now())
+    path = f"/events/{endpoint.deliveries.get().public_id}/redeliver"
+    sent, may_answer, real = threading.Event(), threading.Event(), views.redeliver
+
+    def slowly(*asked):
+        present = real(*asked)
+        sent.set()
+        assert may_answer.wait(30)
+        return present
+
+    monkeypatch.setattr(views, "redeliver", slowly)
+    with beside(lambda: api_again(api).post(path, {}, Idempotency_Key="k-1")):
+        assert sent.wait(30)
+        with beside(lambda: api_again(api).delete("/patients/p-1")):
+            wait_for_somebody_waiting()
+            may_answer.set()
+
+    assert not IdempotencyKey.objects.exists()
+    assert api.post(path, {}, Idempotency_Key="k-1").status == 404
 
 
 def test_deletions_and_ends_at_the_same_instant_leave_no_event_about_nobody(api, browser, portal, riverside):

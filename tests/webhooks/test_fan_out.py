@@ -14,6 +14,7 @@ from flows.closing import complete_flow
 from flows.dialects import DIALECTS
 from flows.models import PatientFlow
 from tests.webhooks.endpoints import disabled_endpoint, due_to, new_endpoint
+from webhooks import operations
 from webhooks.models import Delivery, Event
 from webhooks.operations import Fact, emit, emit_all
 
@@ -171,6 +172,18 @@ def test_it_costs_one_query_more_if_somebody_wants_to_know(organization, django_
         with django_assert_num_queries(3):
             emit_all(facts, now=timezone.now())
     assert Delivery.objects.count() == 50 * 21
+
+
+def test_very_many_are_written_some_at_a_time(organization, django_assert_num_queries, monkeypatch):
+    monkeypatch.setattr(operations, "DELIVERIES_AT_ONCE", 10)
+    for _ in range(5):
+        new_endpoint(organization)
+    facts = [Fact(organization_id=organization.pk, type="patient.deleted", object={}) for _ in range(5)]
+
+    with django_assert_num_queries(2 + 3):
+        emit_all(facts, now=timezone.now())
+
+    assert Delivery.objects.count() == 25
 
 
 def test_an_endpoint_is_told_in_the_version_that_it_is_pinned_to(organization, api, monkeypatch):

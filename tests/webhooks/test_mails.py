@@ -242,3 +242,12 @@ def test_of_several_workers_one_tells(endpoint):
 
     assert sorted(told) == [0, 0, 0, 1]
     assert len(jobs("tell_of_failing")) == 1
+
+
+def test_a_version_before_contacts_can_go_on_making_workspaces_during_an_update(db):
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT column_default FROM information_schema.columns"
+            " WHERE table_name = 'organizations_organization' AND column_name = 'contact_email'"
+        )
+        assert cursor.fetchone() == ("''::character varying",)

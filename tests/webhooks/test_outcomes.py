@@ -162,6 +162,70 @@ def test_a_test_is_tried_once_and_disables_only_who_is_gone(endpoint, status, be
     assert (refreshed(endpoint).disabled_because, endpoint.failing_since) == (because, None)
 
 
+@pytest.mark.parametrize("status", [410, 500])
+def test_what_an_address_answers_that_was_replaced_meanwhile_says_nothing_of_the_new_one(endpoint, status):
+    first, second = told_of(endpoint, 2)
+    failed_before(first, 8)
+    failed_before(second, 3)
+    now = timezone.now()
+    taken = claimed(now)
+    Endpoint.objects.update(url="https://new.example/in")
+
+    for each in taken:
+        comes_to(each, status, now=now, duration=timedelta(seconds=4))
+
+    assert (refreshed(endpoint).is_active, endpoint.failing_since, endpoint.is_quick) == (True, None, True)
+    assert refreshed(second).next_attempt_at >= now + WAITS[3]
+
+
+def test_nor_does_one_that_was_replaced_end_the_failing_of_the_new_one(endpoint):
+    told_of(endpoint)
+    [taken], now = claimed(), timezone.now()
+    Endpoint.objects.update(url="https://new.example/in", failing_since=now)
+
+    comes_to(taken, 200)
+
+    assert refreshed(endpoint).failing_since == now
+
+
+@pytest.mark.parametrize("status", [410, 500])
+def test_what_began_before_a_revival_does_not_undo_it(endpoint, status):
+    for each in told_of(endpoint, 2):
+        failed_before(each, 8)
+    now = timezone.now()
+    one, other = claimed(now)
+    comes_to(one, status)
+    assert revive(endpoint.pk, now + timedelta(seconds=1))
+
+    comes_to(other, status)
+
+    assert (refreshed(endpoint).is_active, endpoint.failing_since) == (True, None)
+    [_] = told_of(endpoint, now=now + timedelta(seconds=1))
+    comes_to(claimed(now + timedelta(seconds=1))[0], 410)
+    assert not refreshed(endpoint).is_active
+
+
+def test_an_endpoint_is_quick_if_its_last_attempt_took_less_than_a_second(endpoint):
+    told_of(endpoint, 4)
+    came = []
+
+    for each, seconds in zip(claimed(), (0.9, 4.5, 1, 0.2), strict=True):
+        comes_to(each, 200, duration=timedelta(seconds=seconds))
+        came.append(refreshed(endpoint).is_quick)
+
+    assert came == [True, False, False, True]
+
+
+def test_an_endpoint_is_written_only_when_something_about_it_changes(endpoint, django_assert_num_queries):
+    told_of(endpoint, 2)
+    first, second = claimed()
+
+    with django_assert_num_queries(6):
+        comes_to(first, 200)
+    with django_assert_num_queries(7):
+        comes_to(second, 200, duration=timedelta(seconds=1))
+
+
 def test_the_worst_of_several_outcomes_at_once_counts(endpoint):
     failed_before(told_of(endpoint, 3)[1], 8)
     now = timezone.now()
@@ -269,7 +333,7 @@ def test_what_was_erased_meanwhile_is_no_trouble(endpoint):
 def test_an_endpoint_that_is_gone_is_no_trouble_either(endpoint):
     [_], now = told_of(endpoint), timezone.now()
     [taken] = claimed(now)
-    forget_endpoint(endpoint)
+    forget_endpoint(endpoint, now)
 
     left = note([Ended(taken, Answer(status=500), now)], now)
 
@@ -289,7 +353,7 @@ def test_the_number_of_statements_does_not_grow(organization, django_assert_num_
 
     for count in (1, 6):
         together = ended(count)
-        with django_assert_num_queries(6):  # two of them begin and end the savepoint that stands for the transaction
+        with django_assert_num_queries(7):  # two of them begin and end the savepoint that stands for the transaction
             note(together, now)
 
 

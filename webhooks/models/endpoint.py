@@ -65,9 +65,13 @@ class Endpoint(models.Model):
     told_of_failing_at = models.DateTimeField(
         null=True, blank=True, help_text="When the workspace was told that it has failed for a day."
     )
+    is_quick = models.BooleanField(
+        null=True, blank=True, help_text="Whether the last attempt took less than a second. Empty before the first."
+    )
     last_replayed_at = models.DateTimeField(null=True, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
     disabled_because = models.CharField(max_length=10, choices=Disabled, blank=True)
+    revived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
