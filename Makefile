@@ -3,12 +3,13 @@
 PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests that start the product itself, one at a time; the others share the machine's cores.
-# Tests wait for the disk and for each other's servers: more of them at once than there are cores.
-AT_ONCE ?= 3
-ALONE := tests/browser tests/test_demo.py tests/chaos
+# Tests wait for servers and processes most of the time: more of them at once than there are cores.
+AT_ONCE ?= 4
+# These start the product itself, and go one after the other.
+PRODUCT := tests/browser tests/test_demo.py
+CHAOS := tests/chaos
 
-.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
+.PHONY: demo demo-reset test lint types migrations-check tests tests-product tests-chaos chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
 
 demo: export SANDBOX = true
 demo: export BASE_URL = http://localhost:$(PORT)
@@ -32,8 +33,16 @@ migrations-check: .venv/.dev
 	SANDBOX=true VAR_DIR=var/test $(BIN)/python manage.py makemigrations --check --dry-run
 
 tests: .venv/.dev chromium
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile $(ALONE:%=--ignore=%)
-	$(BIN)/python -m pytest $(ALONE)
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile $(PRODUCT:%=--ignore=%) $(CHAOS:%=--ignore=%)
+	@$(MAKE) --jobs=2 --output-sync=target tests-product tests-chaos
+
+tests-product:
+	$(BIN)/python -m pytest $(PRODUCT)
+
+# Beside the others, so with a database of its own.
+tests-chaos: export TEST_VAR_DIR = var/test-chaos
+tests-chaos:
+	$(BIN)/python -m pytest $(CHAOS)
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .

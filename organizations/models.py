@@ -44,6 +44,7 @@ class Organization(models.Model):
     privacy_url = models.URLField(blank=True, help_text="Your privacy notice, linked on every page.")
     contact_email = models.EmailField(
         blank=True,
+        default="",
         db_default="",
         help_text="Who is told by mail when something needs the app's developers. Empty: nobody.",
     )

@@ -13,6 +13,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='organization',
             name='contact_email',
-            field=models.EmailField(blank=True, db_default='', help_text="Who is told by mail when something needs the app's developers. Empty: nobody.", max_length=254),
+            field=models.EmailField(blank=True, db_default='', default='', help_text="Who is told by mail when something needs the app's developers. Empty: nobody.", max_length=254),
         ),
     ]

@@ -1,6 +1,7 @@
 """Reading any directory file: a FHIR Bundle, a Lantern list, a plain list; JSON or CSV, packed or not."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 
@@ -21,9 +22,10 @@ def read_directory(path: Path, *, sandbox: bool, progress: Callable[[int, int], 
     `sandbox` may name plain http and this machine. `progress` is told the bytes read so far of the file, and
     how many there are. Raises UnreadableDirectoryError, and nothing else, for a file that is none as a whole.
     """
-    rest = filter(None, chunks_of(path, progress))
-    first = _look(next(rest, b""))
-    return (_read_json if first[:1] in b"{[" else _read_csv)(chain([first], rest), sandbox)
+    with closing(chunks_of(path, progress)) as chunks:
+        rest = filter(None, chunks)
+        first = _look(next(rest, b""))
+        return (_read_json if first[:1] in b"{[" else _read_csv)(chain([first], rest), sandbox)
 
 
 def _look(first: bytes) -> bytes:

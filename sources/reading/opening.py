@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,7 +18,7 @@ _SMALL = 10_000_000
 _GZIP, _BOM = b"\x1f\x8b", b"\xef\xbb\xbf"
 
 
-def chunks_of(path: Path, progress: Progress | None = None) -> Iterator[bytes]:
+def chunks_of(path: Path, progress: Progress | None = None) -> Generator[bytes]:
     """The text of the file as UTF-8 bytes without a byte order mark, piece by piece.
 
     `progress` is told the bytes of the file (packed or not) that were read so far, and how many there are.

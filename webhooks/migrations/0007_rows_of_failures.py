@@ -18,6 +18,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='delivery',
             name='last_problem',
-            field=models.CharField(blank=True, db_default='', help_text='Why the last attempt failed, in a sentence.', max_length=500),
+            field=models.CharField(blank=True, db_default='', default='', help_text='Why the last attempt failed, in a sentence.', max_length=500),
         ),
     ]

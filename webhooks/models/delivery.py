@@ -54,7 +54,7 @@ class Delivery(models.Model):
     delivered_at = models.DateTimeField(null=True, blank=True)
     last_status_code = models.PositiveSmallIntegerField(null=True, blank=True)
     last_problem = models.CharField(
-        max_length=500, blank=True, db_default="", help_text="Why the last attempt failed, in a sentence."
+        max_length=500, blank=True, default="", db_default="", help_text="Why the last attempt failed, in a sentence."
     )
     last_response_body = models.TextField(null=True, blank=True, help_text="The first 4 KB of the last answer.")
     last_redelivered_at = models.DateTimeField(null=True, blank=True)
