@@ -5,6 +5,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Tests wait for servers and processes most of the time: more of them at once than there are cores.
 AT_ONCE ?= 4
+# Files that take long begin first, so that nobody waits for one of them at the end.
+LONG := tests/sources/imports/test_kill.py tests/fuzz tests/webhooks/test_admin_browser.py tests/admin/test_browser.py \
+  tests/webhooks/test_verifying.py tests/webhooks/test_listening.py tests/webhooks/test_faults.py \
+  tests/webhooks/test_guide.py tests/contract/test_08_records_streamed.py tests/bench tests/sources/test_migrations.py \
+  tests/patients/test_erasure.py tests/admin/test_secrets.py
 # These start the product itself, and go one after the other.
 PRODUCT := tests/browser tests/test_demo.py
 CHAOS := tests/chaos
@@ -33,7 +38,8 @@ migrations-check: .venv/.dev
 	SANDBOX=true VAR_DIR=var/test $(BIN)/python manage.py makemigrations --check --dry-run
 
 tests: .venv/.dev chromium
-	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile $(PRODUCT:%=--ignore=%) $(CHAOS:%=--ignore=%)
+	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder \
+	  $(LONG) tests $(PRODUCT:%=--ignore=%) $(CHAOS:%=--ignore=%)
 	@$(MAKE) --jobs=2 --output-sync=target tests-product tests-chaos
 
 tests-product:
