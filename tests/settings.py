@@ -27,6 +27,4 @@ STORAGES = {
 SEARCH_INDEX_WARM = False
 # A pool would keep the test database from being dropped.
 DATABASES["default"]["OPTIONS"].pop("pool")  # noqa: F405
-# Nothing of it has to outlive the machine.
-DATABASES["default"]["OPTIONS"]["options"] = "-c synchronous_commit=off"  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
