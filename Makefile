@@ -10,11 +10,10 @@ LONG := tests/sources/imports/test_kill.py tests/fuzz tests/webhooks/test_admin_
   tests/webhooks/test_verifying.py tests/webhooks/test_listening.py tests/webhooks/test_faults.py \
   tests/webhooks/test_guide.py tests/contract/test_08_records_streamed.py tests/bench tests/sources/test_migrations.py \
   tests/patients/test_erasure.py tests/admin/test_secrets.py
-# These start the product itself, and go one after the other.
-PRODUCT := tests/browser tests/test_demo.py
-CHAOS := tests/chaos
+# These start the product itself, each with a database of its own.
+PRODUCT := tests/browser tests/test_demo.py tests/chaos
 
-.PHONY: demo demo-reset test lint types migrations-check tests tests-product tests-chaos chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
+.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
 
 demo: export SANDBOX = true
 demo: export BASE_URL = http://localhost:$(PORT)
@@ -39,16 +38,11 @@ migrations-check: .venv/.dev
 
 tests: .venv/.dev chromium
 	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder \
-	  $(LONG) tests $(PRODUCT:%=--ignore=%) $(CHAOS:%=--ignore=%)
-	@$(MAKE) --jobs=2 --output-sync=target tests-product tests-chaos
+	  $(LONG) tests $(PRODUCT:%=--ignore=%)
+	@$(MAKE) --jobs=3 --output-sync=target $(PRODUCT:%=test-of-%)
 
-tests-product:
-	$(BIN)/python -m pytest $(PRODUCT)
-
-# Beside the others, so with a database of its own.
-tests-chaos: export TEST_VAR_DIR = var/test-chaos
-tests-chaos:
-	$(BIN)/python -m pytest $(CHAOS)
+test-of-%:
+	TEST_VAR_DIR=var/test-$(notdir $*) $(BIN)/python -m pytest $*
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .
@@ -68,8 +62,10 @@ chaos: export CHAOS_RENEWALS ?= 2
 chaos: export CHAOS_LEASE ?= 8
 chaos: export CHAOS_EVENTS ?= 2000
 chaos: export CHAOS_EVENT_KILLS ?= 24
+chaos: export IMPORT_KILLS ?= 30
 chaos: .venv/.dev
-	@$(BIN)/python -m pytest tests/chaos/test_kills.py tests/chaos/test_renewals.py tests/chaos/test_webhooks.py -q --show-capture=no
+	@$(BIN)/python -m pytest tests/chaos/test_kills.py tests/chaos/test_renewals.py tests/chaos/test_webhooks.py \
+	  tests/sources/imports/test_kill.py -q --show-capture=no
 
 bench-page: .venv/.dev chromium
 	$(BIN)/python -m bench.page_weight

@@ -55,7 +55,7 @@ def is_listening(port: int) -> bool:
 
 @pytest.fixture
 def product():
-    running = Product(ROOT / "var" / "test-product", free_port())
+    running = Product(ROOT / "var" / "test-demo-product", free_port())
     yield running
     if running.process is not None and running.process.poll() is None:
         running.stop()

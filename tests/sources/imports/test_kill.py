@@ -1,6 +1,7 @@
 """An import that is killed at any moment leaves the catalogue as it was before, or as it is after."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -25,7 +26,8 @@ CONTENT = """
 """
 LONGEST = 120
 ROOT = Path(__file__).parents[3]
-KILLS = 15
+# `make chaos` kills it more often.
+KILLS = int(os.environ.get("IMPORT_KILLS", "6"))
 SOURCES = [(f"Health {number}", f"https://fhir{number}.example/r4") for number in range(30)]
 IMPORT = """
 import os, sys
