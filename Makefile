@@ -13,7 +13,7 @@ LONG := tests/sources/imports/test_kill.py tests/fuzz tests/webhooks/test_admin_
 # These start the product itself, each with a database of its own.
 PRODUCT := tests/browser tests/test_demo.py tests/chaos
 
-.PHONY: demo demo-reset test lint types migrations-check tests chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
+.PHONY: demo demo-reset test lint types migrations-check tests test-browser test-demo test-chaos chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
 
 demo: export SANDBOX = true
 demo: export BASE_URL = http://localhost:$(PORT)
@@ -39,10 +39,13 @@ migrations-check: .venv/.dev
 tests: .venv/.dev chromium
 	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder \
 	  $(LONG) tests $(PRODUCT:%=--ignore=%)
-	@$(MAKE) --jobs=3 --output-sync=target $(PRODUCT:%=test-of-%)
+	@$(MAKE) --jobs=3 --output-sync=target test-browser test-demo test-chaos
 
-test-of-%:
-	TEST_VAR_DIR=var/test-$(notdir $*) $(BIN)/python -m pytest $*
+test-browser: ONLY = tests/browser
+test-demo: ONLY = tests/test_demo.py
+test-chaos: ONLY = tests/chaos
+test-browser test-demo test-chaos:
+	TEST_VAR_DIR=var/$@ $(BIN)/python -m pytest $(ONLY)
 
 format: .venv/.dev
 	$(BIN)/ruff check --fix .
