@@ -4,7 +4,7 @@ PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
 # Tests wait for servers and processes most of the time: more of them at once than there are cores.
-AT_ONCE ?= 6
+AT_ONCE ?= 4
 # Files that take long begin first, so that nobody waits for one of them at the end.
 LONG := tests/sources/imports/test_kill.py tests/fuzz tests/webhooks/test_admin_browser.py tests/admin/test_browser.py \
   tests/webhooks/test_verifying.py tests/webhooks/test_listening.py tests/webhooks/test_faults.py \
