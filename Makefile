@@ -24,7 +24,7 @@ demo: .venv/.runtime
 demo-reset:
 	@$(PYTHON) medblocks_connect/reset.py
 
-test: lint types migrations-check tests
+test: tests
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -39,7 +39,7 @@ migrations-check: .venv/.dev
 tests: .venv/.dev chromium
 	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder \
 	  $(LONG) tests $(PRODUCT:%=--ignore=%)
-	@$(MAKE) --jobs=3 --output-sync=target test-browser test-demo test-chaos
+	@$(MAKE) --jobs=4 --output-sync=target lint types migrations-check test-browser test-demo test-chaos
 
 test-browser: ONLY = tests/browser
 test-demo: ONLY = tests/test_demo.py
