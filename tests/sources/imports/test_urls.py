@@ -126,9 +126,10 @@ class TestEveryWeek:
         import_watched(timestamp=0)
         import_watched(timestamp=0)
 
-        [job] = ProcrastinateJob.objects.all()
+        # Tests whose transactions end for good may have left jobs of other kinds.
+        [job] = ProcrastinateJob.objects.filter(task_name="sources.tasks.import_directory")
         directory = Directory.objects.get(is_watched=True)
-        assert (job.task_name, job.args["directory_id"]) == ("sources.tasks.import_directory", directory.pk)
+        assert job.args["directory_id"] == directory.pk
 
     def test_the_job_brings_the_next_edition_with_the_same_name_and_vendor(self, url, publisher):
         imported(url, is_watched=True, directory="Brands", vendor="epic")
