@@ -92,7 +92,6 @@ def _words(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "workspace": _one_line(endpoint.organization.name),
         "endpoint": endpoint,
-        "host": endpoint.host,
         "description": _one_line(endpoint.description),
         "last_answer": _last_answer(endpoint),
         "replay_since": _timestamp(first_missed) if first_missed else "",

@@ -9,6 +9,7 @@ from common import versions
 from common.fields import TimestampField
 from common.ids import new_ulid
 from webhooks.models import Delivery, Endpoint, Event
+from webhooks.models.event import PREFIX
 
 _timestamp = TimestampField().to_representation
 
@@ -21,19 +22,20 @@ def deliveries_of(
     `synonyms` are the other names of its fact, each with what is different in its object then. Disabled endpoints get
     theirs too, with no time to be sent at.
     """
-    names = [event.type, *synonyms]
+    names, told, now = [event.type, *synonyms], event.full_object, event.created_at
     wanted = [(endpoint, endpoint.wants(names)) for endpoint in endpoints]
     return [
-        _delivery(event, endpoint, name, event.full_object | synonyms.get(name, {}))
+        delivery_to(
+            endpoint,
+            name,
+            told | synonyms.get(name, {}),
+            now=now,
+            event=event,
+            at=now if endpoint.is_active else None,
+        )
         for endpoint, name in wanted
         if name
     ]
-
-
-def _delivery(event: Event, endpoint: Endpoint, name: str, told: dict[str, Any]) -> Delivery:
-    return delivery_to(
-        endpoint, name, told, now=event.created_at, event=event, at=event.created_at if endpoint.is_active else None
-    )
 
 
 def delivery_to(
@@ -48,7 +50,7 @@ def delivery_to(
     """One delivery, not saved, due at `at`; None is for later. Without an event it is a test."""
     ulid = new_ulid()
     body = {
-        "id": f"evt_{ulid}",
+        "id": f"{PREFIX}{ulid}",
         "object": "event",
         "type": type,
         "api_version": endpoint.api_version,
