@@ -1,10 +1,9 @@
 """Background jobs about directories. Each calls one operation."""
 
-from django.db import transaction
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import AlreadyEnqueued
 
+from common.queueing import enqueue_once
 from sources.imports import DownloadFailedError, import_again
 from sources.models import Directory
 
@@ -29,10 +28,4 @@ def import_directory(directory_id: int, by: str) -> None:
 def enqueue_import(directory_id: int, *, by: str) -> bool:
     """Have a directory imported in the background. Whether that is not to be done already."""
     lock = f"sources.import.{directory_id}"
-    try:
-        # A savepoint, so that a lock that is taken does not spoil the transaction around it.
-        with transaction.atomic():
-            import_directory.configure(queueing_lock=lock, lock=lock).defer(directory_id=directory_id, by=by)
-    except AlreadyEnqueued:
-        return False
-    return True
+    return enqueue_once(import_directory.name, lock=lock, runs_alone=True, directory_id=directory_id, by=by)
