@@ -1,5 +1,4 @@
 import pytest
-from django.db import connection
 
 from tests.chaos.processes import web_server, worker
 from tests.chaos.world import prepared
@@ -12,20 +11,13 @@ def grace_seconds() -> int:
 
 
 @pytest.fixture
-def queue(transactional_db):
-    """The test's database with nothing to do in it: Django empties other tables than its own not at all."""
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers, procrastinate_periodic_defers CASCADE")
-
-
-@pytest.fixture
 def left_out() -> list[str]:
     """Types of resources that nobody asks for."""
     return []
 
 
 @pytest.fixture
-def world(queue, settings, tmp_path, grace_seconds, left_out):
+def world(transactional_db, settings, tmp_path, grace_seconds, left_out):
     """The product with its sandbox, served on the test's database."""
     settings.BASE_URL = settings.BASE_URL  # restored afterwards
     with web_server(tmp_path, grace_seconds=grace_seconds) as address:
@@ -33,7 +25,7 @@ def world(queue, settings, tmp_path, grace_seconds, left_out):
 
 
 @pytest.fixture
-def start_worker(queue, tmp_path):
+def start_worker(transactional_db, tmp_path):
     """Starts a real worker; what still runs at the end of the test is killed."""
     started = []
 

@@ -1,7 +1,6 @@
 """Patients with access to one chart: written into the database, or by signing in at a portal."""
 
 import pytest
-from django.db import connection as database
 
 from patients.models import Connection, Patient
 from patients.operations import create_patient
@@ -24,20 +23,12 @@ def access(patient) -> Connection:
 
 
 @pytest.fixture
-def leave_no_jobs(transactional_db):
-    """Tests that commit would leave their jobs to others: Django empties only tables of its own."""
-    yield
-    with database.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_periodic_defers; DELETE FROM procrastinate_jobs")
-
-
-@pytest.fixture
 def browser() -> PatientBrowser:
     return PatientBrowser()
 
 
 @pytest.fixture
-def charted(leave_no_jobs, api, browser):
+def charted(transactional_db, api, browser):
     """A portal, the chart behind it, and the connection of patient p-1, who signed in there."""
     with chart_at(api, browser) as (portal, chart, connection):
         yield portal, chart, connection

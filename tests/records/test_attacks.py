@@ -24,7 +24,7 @@ from tests.records.pulled import again, chart_at, go_on, jobs, let_time_pass, op
 from tests.records.stored import connection_of
 from webhooks.models import Event
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("leave_no_jobs")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def until_it_ends(connection: Connection, rounds: int = 30) -> Pull:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.journey.conftest import browser, flow, portal, riverside
-from tests.patients.conftest import _leave_no_jobs, connection
+from tests.patients.conftest import connection
 
-__all__ = ["_leave_no_jobs", "browser", "connection", "flow", "portal", "riverside"]
+__all__ = ["browser", "connection", "flow", "portal", "riverside"]
 
 
 @pytest.fixture
