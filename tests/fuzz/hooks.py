@@ -59,9 +59,10 @@ def _correct_body(case):
     # The address says it too, and both must be the same.
     if case.method == "PUT":
         body["patient_id"] = unquote(str(case.path_parameters["id"]))
-    # Which schemes of apps are allowed is the workspace's to say; here none is.
-    if isinstance(body.get("return_url"), str) and not body["return_url"].startswith(tuple(_HOSTS)):
-        body["return_url"] = f"https://app.example/{body['return_url'][20:]}"
+    # Which schemes of apps are allowed is the workspace's to say; here none is. And not every text names a host.
+    for name in ("return_url", "url"):
+        if isinstance(body.get(name), str) and not body[name].startswith(tuple(_HOSTS)):
+            body[name] = f"https://app.example/{body[name][20:]}"
     # To JSON Schema 60.0 is an integer.
     for name in ("expires_in", "expire_current_in"):
         if isinstance(body.get(name), float):

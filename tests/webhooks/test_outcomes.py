@@ -1,15 +1,18 @@
 """What came of an attempt is noted with its delivery and its endpoint, whatever else happens to them meanwhile."""
 
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
+from itertools import cycle
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from tests.chaos.eventually import eventually
 from tests.webhooks.dispatching import beside, claimed, comes_to, delivery_at, locked, refreshed, told_of
 from tests.webhooks.endpoints import new_endpoint
 from webhooks.claiming import CLAIM
@@ -373,12 +376,10 @@ def test_whoever_deletes_one_endpoint_holds_up_no_other(organization):
     assert not Delivery.objects.filter(delivered_at=None).exists()
 
 
-def work(stop: threading.Event) -> None:
+def work(stop: threading.Event, answers: Iterator[int]) -> None:
     """A worker whose receivers answer all kinds of things."""
     now = timezone.now()
-    taken = claimed(now)
-    answers = [Answer(status=(200, 500, 410)[number % 3]) for number in range(len(taken))]
-    ended = [Ended(each, answer, now) for each, answer in zip(taken, answers, strict=True)]
+    ended = [Ended(each, Answer(status=next(answers)), now) for each in claimed(now)]
     while ended and not stop.is_set():
         ended = note(ended, timezone.now())
 
@@ -404,11 +405,10 @@ def test_whatever_happens_at_the_same_time_nobody_is_told_of_a_deadlock(organiza
         for endpoint in endpoints:
             revive(endpoint.pk, timezone.now())
 
-    acts = [partial(work, stop), partial(work, stop), switch, erase, *[partial(told_of, endpoints[0], 5)] * 2]
+    workers = [partial(work, stop, cycle((200, 410, 500))) for _ in range(2)]
     with ExitStack() as stack:
-        for act in acts:
+        for act in [*workers, switch, erase, *[partial(told_of, endpoints[0], 5)] * 2]:
             stack.enter_context(beside(partial(until_the_end, act)))
+        stack.callback(stop.set)
         stop.wait(4)
-        stop.set()
-
-    assert ProcrastinateJob.objects.filter(task_name=TELL).exists()
+        eventually(lambda: ProcrastinateJob.objects.filter(task_name=TELL).exists())
