@@ -19,6 +19,7 @@ from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
 from common import outbound
+from sources.keys import own_key
 from sources.portal_errors import ExchangeRefused, InvalidTokenResponse, MissingPatientContext, PortalUnreachable
 
 # oauthlib's own check for https knows no loopback. The guarded session has the real one.
@@ -127,7 +128,7 @@ def client_assertion(client: Client, token_endpoint: str) -> str:
         "exp": issued + ASSERTION_LIFETIME_SECONDS,
         "jti": str(uuid.uuid4()),
     }
-    return jwt.encode(claims, client.private_key, algorithm="RS384", headers={"kid": client.key_id})
+    return jwt.encode(claims, own_key(client.private_key), algorithm="RS384", headers={"kid": client.key_id})
 
 
 def parse_answer(status: int, body: bytes, asked_scopes: list[str], now: datetime) -> Tokens:

@@ -2,13 +2,16 @@
 
 import pytest
 from django.core.cache import cache
-from django.db import connection
+from django.test import TransactionTestCase
 
 from organizations.models import Organization
 from organizations.operations import create_api_key, create_organization
 from organizations.rate_limits import forget_counts
 from sources.searching import index
 from tests.api_client import Api
+from tests.emptying import empty_database
+
+TransactionTestCase._fixture_teardown = empty_database
 
 
 @pytest.fixture(autouse=True)
@@ -19,20 +22,6 @@ def _fresh_surroundings(settings, tmp_path, monkeypatch):
     settings.SEARCH_INDEX_DIR = tmp_path / "search"
     cache.clear()
     forget_counts()
-
-
-@pytest.fixture(autouse=True)
-def _leave_no_jobs(request, django_db_blocker):
-    """Tests that commit would leave their jobs to others: Django empties only tables of its own."""
-    yield
-    if "transactional_db" in request.fixturenames or _commits(request.node.get_closest_marker("django_db")):
-        with django_db_blocker.unblock(), connection.cursor() as cursor:
-            for table in ("periodic_defers", "jobs", "workers"):
-                cursor.execute(f"DELETE FROM procrastinate_{table}")
-
-
-def _commits(marker: pytest.Mark | None) -> bool:
-    return marker is not None and bool(marker.kwargs.get("transaction"))
 
 
 @pytest.fixture
