@@ -1,11 +1,15 @@
+from collections.abc import Iterator
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from organizations.operations import create_organization
 from sources.models import Catalogue, DirectoryImport
 from tests.admin.world import World, build
+from tests.emptying import empty_database
 
 READ_ONLY = ["patients", "records", "flows", "webhooks", "procrastinate"]
 
@@ -18,6 +22,16 @@ def is_read_only(model) -> bool:
 @pytest.fixture
 def world(organization) -> World:
     return build(organization)
+
+
+@pytest.fixture(scope="module")
+def standing_world(django_db_setup, django_db_blocker) -> Iterator[World]:
+    """One world for all tests of a module that look at its pages; what they change is rolled back."""
+    with django_db_blocker.unblock():
+        built = build(create_organization(name="Bluebird Health", environment="sandbox"))
+    yield built
+    with django_db_blocker.unblock():
+        empty_database()
 
 
 @pytest.fixture

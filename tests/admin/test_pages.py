@@ -12,6 +12,11 @@ from tests.admin.world import REQUEST_ID, World
 ODD = ["\x00", "a\x00b", "x" * 10_000, "🙂", "'\"<b>%_\\", "ps_", "9" * 30, "-1", "²", "https://[", "  "]
 
 
+@pytest.fixture
+def world(standing_world) -> World:
+    return standing_world
+
+
 def rows(model) -> list:
     if model is Group and not Group.objects.exists():
         Group.objects.create(name="Support")

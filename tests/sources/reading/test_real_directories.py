@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
+from functools import cache
 
 import pytest
 
@@ -60,6 +61,7 @@ BUNDLES = [
 ]
 
 
+@cache
 def listing_of(name):
     return read_directory(FOLDER / name, sandbox=False)
 
