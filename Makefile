@@ -3,8 +3,9 @@
 PORT ?= 8000
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests wait for servers and processes most of the time: more of them at once than there are cores.
-AT_ONCE ?= 4
+# Tests wait for servers and processes some of the time: more of them at once than there are cores. The parts of
+# `make test` run side by side, so that one waits while another works.
+AT_ONCE ?= 3
 # Files that take long begin first, so that nobody waits for one of them at the end.
 LONG := tests/sources/imports/test_kill.py tests/fuzz tests/webhooks/test_admin_browser.py tests/admin/test_browser.py \
   tests/webhooks/test_verifying.py tests/webhooks/test_listening.py tests/webhooks/test_faults.py \
@@ -13,7 +14,7 @@ LONG := tests/sources/imports/test_kill.py tests/fuzz tests/webhooks/test_admin_
 # These start the product itself, each with a database of its own.
 PRODUCT := tests/browser tests/test_demo.py tests/chaos
 
-.PHONY: demo demo-reset test lint types migrations-check tests test-browser test-demo test-chaos chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
+.PHONY: demo demo-reset test lint types migrations-check tests test-most test-browser test-demo test-chaos chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
 
 demo: export SANDBOX = true
 demo: export BASE_URL = http://localhost:$(PORT)
@@ -36,10 +37,13 @@ types: .venv/.dev
 migrations-check: .venv/.dev
 	SANDBOX=true VAR_DIR=var/test $(BIN)/python manage.py makemigrations --check --dry-run
 
-tests: .venv/.dev chromium
+tests: .venv/.dev chromium lint migrations-check
+	@echo "Takes about eight minutes on two cores. Each part says what came of it when it ends."
+	@$(MAKE) --jobs=3 --output-sync=target test-most test-browser test-demo test-chaos types
+
+test-most:
 	$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder \
 	  $(LONG) tests $(PRODUCT:%=--ignore=%)
-	@$(MAKE) --jobs=4 --output-sync=target lint types migrations-check test-browser test-demo test-chaos
 
 test-browser: ONLY = tests/browser
 test-demo: ONLY = tests/test_demo.py

@@ -205,6 +205,7 @@ def test_a_worker_whose_connections_are_cut_goes_on_or_ends_but_never_by_half(st
 def test_a_worker_that_loses_the_database_ends_as_a_whole_and_says_so(start_worker):
     worker = start_worker("--hurry")
     eventually(worker.is_at_work)
+    database.ensure_connection()
 
     with beside_the_database() as beside:
         beside.execute(f'ALTER DATABASE "{database.settings_dict["NAME"]}" ALLOW_CONNECTIONS false')
