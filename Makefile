@@ -7,10 +7,11 @@ BIN := .venv/bin
 # `make test` run side by side, so that one waits while another works.
 AT_ONCE ?= 3
 # Files that take long begin first, so that nobody waits for one of them at the end.
-LONG := tests/sources/imports/test_kill.py tests/fuzz tests/webhooks/test_admin_browser.py tests/admin/test_browser.py \
+LONG := tests/sources/test_golden.py tests/sources/imports/test_kill.py tests/admin/test_pages.py tests/fuzz tests/webhooks/test_admin_browser.py tests/admin/test_browser.py \
   tests/webhooks/test_verifying.py tests/webhooks/test_listening.py tests/webhooks/test_faults.py \
   tests/webhooks/test_guide.py tests/contract/test_08_records_streamed.py tests/bench tests/sources/test_migrations.py \
-  tests/patients/test_erasure.py tests/admin/test_secrets.py
+  tests/patients/test_erasure.py tests/admin/test_secrets.py tests/patients/test_tokens.py \
+  tests/sources/reading/test_real_directories.py tests/sources/imports/test_oracle.py
 # These start the product itself, each with a database of its own.
 PRODUCT := tests/browser tests/test_demo.py tests/chaos
 
