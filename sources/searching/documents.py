@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, Lower
 
 from sources.geography import gazetteer
 from sources.models import DirectoryEntry, Facility, Portal, Source
-from sources.searching.grid import MICRO, NOWHERE, UNKNOWN_CELL, cells_of
+from sources.searching.grid import MICRO, NOWHERE, UNKNOWN_CELL, cells_around
 from sources.searching.links import (
     NO_HOST,
     Host,
@@ -38,12 +38,12 @@ from sources.searching.words import (
 )
 
 # Raise it when the fields or their words change: indexes of another number are built anew.
-FORMAT = 3
+FORMAT = 4
 SHARED = "shared"
 PLACE = "place"
 _BATCH = 5_000
 
-TEXT_FIELDS = ("name", "other", "place", "name_edge", "edge")
+TEXT_FIELDS = ("name", "other", "place", "any", "name_edge", "edge")
 RAW_FIELDS = ("whole", "also", "initials", "begins", "host", "url", "cell", "kind", "access", "vendor", "npi")
 NUMBER_FIELDS = ("pair", "facility", "source_number", "position", "latitude", "longitude")
 
@@ -238,6 +238,7 @@ class _About:
             "name": _text(self.name),
             "other": _text(other),
             "place": _text(place),
+            "any": _text([*self.name, *other, *place]),
             "name_edge": _text(_edges(self.name)),
             "edge": _text(_edges([*other, *place])),
             "whole": self.whole,
@@ -246,7 +247,7 @@ class _About:
             "begins": [self.whole[:length] for length in (1, 2, 3)],
             "host": list(dict.fromkeys([*self.hosts, *words.hosts, *host.suffixes])),
             "url": words.urls,
-            "cell": cells_of(point) if point else [UNKNOWN_CELL],
+            "cell": cells_around(point) if point else [UNKNOWN_CELL],
             "npi": self.facility.npis,
             "kind": PLACE,
             "access": accesses(source),

@@ -1,4 +1,7 @@
-"""Points as cells of grids: places that are near each other share a cell or have neighbouring ones."""
+"""Points as cells of grids: places that are near each other share a cell or have neighbouring ones.
+
+A place is indexed with all the cells it is near to, so that a search looks for the one it asks from.
+"""
 
 from sources.geography import Point
 
@@ -15,10 +18,10 @@ def cells_of(point: Point) -> list[str]:
     return [_cell(grid, point.latitude * grid, point.longitude * grid) for grid in GRIDS]
 
 
-def cells_around(point: Point, grid: float) -> list[str]:
-    """The nine cells in whose middle one the point lies."""
-    steps = (-1, 0, 1)
-    return [_cell(grid, point.latitude * grid + dy, point.longitude * grid + dx) for dy in steps for dx in steps]
+def cells_around(point: Point) -> list[str]:
+    """Of each grid the nine cells in whose middle one the point lies."""
+    around = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    return [_cell(grid, point.latitude * grid + dy, point.longitude * grid + dx) for grid in GRIDS for dy, dx in around]
 
 
 def _cell(grid: float, y: float, x: float) -> str:

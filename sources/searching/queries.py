@@ -13,7 +13,7 @@ from tantivy import Occur, Query
 from sources.geography import Point
 from sources.searching.asked import Asked, Word
 from sources.searching.documents import SCHEMA
-from sources.searching.grid import GRIDS, UNKNOWN_CELL, cells_around
+from sources.searching.grid import UNKNOWN_CELL, cells_of
 from sources.searching.links import addresses_of, host_of, host_suffixes, tenant_ids
 from sources.searching.vocabulary import GENERIC, STATE_CODES
 from sources.searching.words import canonical, initials_of, joined, words_of
@@ -26,6 +26,8 @@ RING = 0.25
 # Field: a whole word, the beginning of one.
 _WEIGHTS = {"name": (10.0, 5.0), "other": (7.0, 3.5), "place": (5.0, 2.5)}
 _FIELDS = tuple(_WEIGHTS)
+# Where it does not matter which of them it is, one field has the words of all three.
+_UNWEIGHTED = {"any": (0.0, 0.0)}
 _EDGES = {"name_edge": 5.0, "edge": 2.5}
 _INITIALS_WEIGHT = 7.0
 _RESPELLED = 0.7
@@ -116,18 +118,18 @@ def shortened(words: tuple[Word, ...]) -> Clauses:
 
 def near(point: Point) -> Clauses:
     """Places around the point come first, the nearer ones ahead of the others."""
-    *rings, widest = [one_of("cell", cells_around(point, grid)) for grid in GRIDS]
+    *rings, widest = [term("cell", cell) for cell in cells_of(point)]
     return [(Occur.Should, _scored(widest, NEARBY)), *((Occur.Should, _scored(ring, RING)) for ring in rings)]
 
 
 def only_near(point: Point) -> Clauses:
-    return [must(_scored(one_of("cell", cells_around(point, GRIDS[-1])), 0.0))]
+    return [must(_scored(term("cell", cells_of(point)[-1]), 0.0))]
 
 
 def at_place(state: str, point: Point | None, *, surely: bool) -> Clauses:
     """In the state of this name, around the point, or, unless `surely`, nobody knows where: that comes last."""
     in_state = any_of([all_of([_in_any(word) for word in state.split()]), _in_any(STATE_CODES[state])])
-    cells = [*(cells_around(point, GRIDS[-1]) if point else []), *([] if surely else [UNKNOWN_CELL])]
+    cells = [*(cells_of(point)[-1:] if point else []), *([] if surely else [UNKNOWN_CELL])]
     return [must(Query.disjunction_max_query([_scored(in_state, IN_STATE), _scored(one_of("cell", cells), 0.0)]))]
 
 
@@ -156,13 +158,15 @@ def _ways(word: Word, share: float, detail: float = 1.0, *, is_alone: bool) -> l
     """Where a word may be found, with its share of the score. One letter alone begins a word of the name."""
     if len(word.typed) == 1 and is_alone:
         return [_scored(term("name_edge", word.typed), share)]
+    weights = _WEIGHTS if detail else _UNWEIGHTED
     ways = [
-        _scored(_anywhere_in(field, word), (WHOLE + weight * detail) * share) for field, (weight, _) in _WEIGHTS.items()
+        _scored(_anywhere_in(field, word), (WHOLE + weight * detail) * share) for field, (weight, _) in weights.items()
     ]
+    if word.is_common:
+        return ways  # that fill every page: its beginnings find nothing better, and take long
     if len(word.typed) <= 2:
         return ways + [_scored(term(field, word.typed), weight * detail * share) for field, weight in _EDGES.items()]
-    begun = {"name": _WEIGHTS["name"]} if word.is_common else _WEIGHTS
-    ways += [_scored(_beginning(field, word.typed), weight * detail * share) for field, (_, weight) in begun.items()]
+    ways += [_scored(_beginning(field, word.typed), weight * detail * share) for field, (_, weight) in weights.items()]
     return [*ways, _scored(term("initials", word.typed), (WHOLE + _INITIALS_WEIGHT * detail) * share)]
 
 

@@ -44,9 +44,12 @@ def _same_address(asked: Asked, facility: Facility, portals: Collection[Portal])
 
 def _missing(words: tuple[Word, ...], name: str, *more: str) -> tuple[Word, ...]:
     """The words that are not in the name, its initials, or what else is shown; the last is a state."""
-    seen = [word for text in (name, *more) for word in words_of(text)]
-    seen += [*state_words(more[-1]), *initials_of(words_of(name))]
-    return tuple(word for word in words if not _is_in(word, seen))
+    named = words_of(name)
+    missing = tuple(word for word in words if not _is_in(word, named))
+    if not missing:
+        return ()
+    shown = [*(word for text in more for word in words_of(text)), *state_words(more[-1]), *initials_of(named)]
+    return tuple(word for word in missing if not _is_in(word, shown))
 
 
 def _explains(words: tuple[Word, ...], text: str) -> bool:
