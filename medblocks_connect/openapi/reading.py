@@ -61,6 +61,33 @@ class Section:
         return self.title.lower().replace(" ", "-")
 
 
+@dataclass(frozen=True)
+class Received:
+    """A request that an endpoint gets: what it tells of, and its body by example."""
+
+    id: str
+    type: str
+    description: str
+    example: str
+
+
+@dataclass(frozen=True)
+class Receiving:
+    """What is the same of all requests that endpoints get, and each by itself."""
+
+    headers: list[Item]
+    fields: list[Item]
+    answers: list[Failure]
+    requests: list[Received]
+
+
+def receiving_of(document: Schema) -> Receiving:
+    """The document's webhooks."""
+    reader = _Reader(document, base_url="")
+    requests = {type_: methods["post"] for type_, methods in document["webhooks"].items()}
+    return reader.receiving(requests)
+
+
 def sections_of(document: Schema, base_url: str) -> list[Section]:
     """The operations by tag, in the document's order."""
     by_tag: dict[str, list[Told]] = {}
@@ -94,9 +121,26 @@ class _Reader:
             parameters=[self._parameter(parameter) for parameter in parameters],
             body=list(self._fields(self._body(operation).get("schema", {}))),
             answer=list(self._fields(content["schema"])),
-            example=json.dumps(content["example"], ensure_ascii=False, indent=2) if "example" in content else "",
+            example=_pretty(content["example"]) if "example" in content else "",
             curl=self._curl(path, method, operation, parameters),
             failures=list(self._failures(operation["responses"])),
+        )
+
+    def receiving(self, requests: dict[str, Schema]) -> Receiving:
+        any_of_them = next(iter(requests.values()))
+        return Receiving(
+            headers=[self._parameter(parameter) for parameter in any_of_them["parameters"]],
+            fields=list(self._fields(self._body(any_of_them)["schema"])),
+            answers=list(self._failures(any_of_them["responses"])),
+            requests=[
+                Received(
+                    id=request["operationId"],
+                    type=type_,
+                    description=in_line(request["description"].split("\n\n")[0]),
+                    example=_pretty(self._body(request)["example"]),
+                )
+                for type_, request in requests.items()
+            ],
         )
 
     def resolved(self, schema: Schema) -> Schema:
@@ -146,6 +190,10 @@ class _Reader:
             lines.append("  -H 'Content-Type: application/json'")
             lines.append(f"  -d {shlex.quote(json.dumps(example, ensure_ascii=False))}")
         return " \\\n".join(lines)
+
+
+def _pretty(example: Any) -> str:
+    return json.dumps(example, ensure_ascii=False, indent=2)
 
 
 def in_line(text: str) -> SafeString:

@@ -13,7 +13,7 @@ from django.utils.cache import get_conditional_response
 from django.views.decorators.csrf import csrf_exempt
 
 from common.errors import only_read
-from medblocks_connect.openapi.reading import Section, sections_of
+from medblocks_connect.openapi.reading import Receiving, Section, receiving_of, sections_of
 
 FILE = Path(settings.BASE_DIR) / "docs" / "openapi.json"
 
@@ -35,7 +35,9 @@ def docs(request: HttpRequest) -> HttpResponse:
     """The document as a page that needs no JavaScript."""
     if request.method not in ("GET", "HEAD"):
         return only_read(request)
-    return render(request, "docs/api.html", {"sections": _sections(), "base_url": settings.BASE_URL})
+    sections, receiving = _sections()
+    context = {"sections": sections, "receiving": receiving, "base_url": settings.BASE_URL}
+    return render(request, "docs/api.html", context)
 
 
 @functools.cache
@@ -45,5 +47,6 @@ def _document() -> tuple[bytes, str]:
 
 
 @functools.cache
-def _sections() -> list[Section]:
-    return sections_of(json.loads(_document()[0]), settings.BASE_URL)
+def _sections() -> tuple[list[Section], Receiving]:
+    document = json.loads(_document()[0])
+    return sections_of(document, settings.BASE_URL), receiving_of(document)

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from django.utils import timezone
+from django.utils.html import escape
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator, FormatChecker
 
@@ -311,6 +312,19 @@ def test_the_page_for_people_shows_every_operation_and_asks_nobody_else(client, 
         assert method.upper() in html
     assert re.findall(r'(?:src|href)="(?!/|#)[^"]*"', html) == []
     assert "'unsafe-inline'" not in response.headers["Content-Security-Policy"]
+
+
+def test_the_page_for_people_shows_what_endpoints_receive(client, db):
+    html = client.get("/docs").content.decode()
+
+    for type_, methods in DOCUMENT["webhooks"].items():
+        request = methods["post"]
+        assert f'<h3 id="{request["operationId"]}"><code class="mc-wrap">{type_}</code></h3>' in html
+        assert escape(request["description"].split("\n\n")[0]) in html
+        example = request["requestBody"]["content"]["application/json"]["example"]
+        assert escape(json.dumps(example, ensure_ascii=False, indent=2)) in html
+    for name in ("Medblocks-Signature", "webhook-id", "Nobody is here any more"):
+        assert name in html
 
 
 def test_the_page_shows_how_to_call_with_curl(client, db):
