@@ -27,7 +27,7 @@ CONTENT = """
 LONGEST = 120
 ROOT = Path(__file__).parents[3]
 # `make chaos` kills it more often.
-KILLS = int(os.environ.get("IMPORT_KILLS", "6"))
+KILLS = int(os.environ.get("IMPORT_KILLS", "4"))
 SOURCES = [(f"Health {number}", f"https://fhir{number}.example/r4") for number in range(30)]
 IMPORT = """
 import os, sys
