@@ -39,7 +39,7 @@ migrations-check: .venv/.dev
 	SANDBOX=true VAR_DIR=var/test $(BIN)/python manage.py makemigrations --check --dry-run
 
 tests: .venv/.dev chromium lint migrations-check
-	@echo "Takes about eight minutes on two cores. Each part says what came of it when it ends."
+	@echo "Takes about ten minutes on two cores. Each part says what came of it when it ends."
 	@$(MAKE) --jobs=3 --output-sync=target test-most test-browser test-demo test-chaos types
 
 test-most:
