@@ -7,7 +7,8 @@ BIN := .venv/bin
 # `make test` run side by side, so that one waits while another works.
 AT_ONCE ?= 3
 # Files that take long begin first, so that nobody waits for one of them at the end.
-LONG := tests/sources/test_golden.py tests/sources/imports/test_kill.py tests/admin/test_pages.py tests/fuzz tests/webhooks/test_admin_browser.py tests/admin/test_browser.py \
+LONG := tests/sources/test_golden.py tests/sources/imports/test_kill.py tests/admin/test_pages.py tests/fuzz \
+  tests/webhooks/test_admin_browser.py tests/admin/test_browser.py \
   tests/webhooks/test_verifying.py tests/webhooks/test_listening.py tests/webhooks/test_faults.py \
   tests/webhooks/test_guide.py tests/contract/test_08_records_streamed.py tests/bench tests/sources/test_migrations.py \
   tests/patients/test_erasure.py tests/admin/test_secrets.py tests/patients/test_tokens.py \
@@ -15,7 +16,7 @@ LONG := tests/sources/test_golden.py tests/sources/imports/test_kill.py tests/ad
 # These start the product itself, each with a database of its own.
 PRODUCT := tests/browser tests/test_demo.py tests/chaos
 
-.PHONY: demo demo-reset test lint types migrations-check tests test-most test-browser test-demo test-chaos chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
+.PHONY: demo demo-reset test lint types migrations-check test-most test-browser test-demo test-chaos chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
 
 demo: export SANDBOX = true
 demo: export BASE_URL = http://localhost:$(PORT)
@@ -25,8 +26,6 @@ demo: .venv/.runtime
 
 demo-reset:
 	@$(PYTHON) medblocks_connect/reset.py
-
-test: tests
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -38,7 +37,7 @@ types: .venv/.dev
 migrations-check: .venv/.dev
 	SANDBOX=true VAR_DIR=var/test $(BIN)/python manage.py makemigrations --check --dry-run
 
-tests: .venv/.dev chromium lint migrations-check
+test: .venv/.dev chromium lint migrations-check
 	@echo "Takes about ten minutes on two cores. Each part says what came of it when it ends."
 	@$(MAKE) --jobs=3 --output-sync=target test-most test-browser test-demo test-chaos types
 

@@ -75,6 +75,7 @@ class Received:
 class Receiving:
     """What is the same of all requests that endpoints get, and each by itself."""
 
+    description: str
     headers: list[Item]
     fields: list[Item]
     answers: list[Failure]
@@ -116,7 +117,7 @@ class _Reader:
             method=method.upper(),
             path=path,
             summary=operation["summary"],
-            description=in_line(operation["description"].split("\n\n")[0]),
+            description=_paragraph(operation, 0),
             scope=operation.get("x-scope"),
             parameters=[self._parameter(parameter) for parameter in parameters],
             body=list(self._fields(self._body(operation).get("schema", {}))),
@@ -129,6 +130,7 @@ class _Reader:
     def receiving(self, requests: dict[str, Schema]) -> Receiving:
         any_of_them = next(iter(requests.values()))
         return Receiving(
+            description=_paragraph(any_of_them, 1),
             headers=[self._parameter(parameter) for parameter in any_of_them["parameters"]],
             fields=list(self._fields(self._body(any_of_them)["schema"])),
             answers=list(self._failures(any_of_them["responses"])),
@@ -136,7 +138,7 @@ class _Reader:
                 Received(
                     id=request["operationId"],
                     type=type_,
-                    description=in_line(request["description"].split("\n\n")[0]),
+                    description=_paragraph(request, 0),
                     example=_pretty(self._body(request)["example"]),
                 )
                 for type_, request in requests.items()
@@ -190,6 +192,11 @@ class _Reader:
             lines.append("  -H 'Content-Type: application/json'")
             lines.append(f"  -d {shlex.quote(json.dumps(example, ensure_ascii=False))}")
         return " \\\n".join(lines)
+
+
+def _paragraph(operation: Schema, number: int) -> SafeString:
+    """One of those that describe it: the first says what it is about."""
+    return in_line(operation["description"].split("\n\n")[number])
 
 
 def _pretty(example: Any) -> str:

@@ -35,9 +35,7 @@ def docs(request: HttpRequest) -> HttpResponse:
     """The document as a page that needs no JavaScript."""
     if request.method not in ("GET", "HEAD"):
         return only_read(request)
-    sections, receiving = _sections()
-    context = {"sections": sections, "receiving": receiving, "base_url": settings.BASE_URL}
-    return render(request, "docs/api.html", context)
+    return render(request, "docs/api.html", _told() | {"base_url": settings.BASE_URL})
 
 
 @functools.cache
@@ -47,6 +45,7 @@ def _document() -> tuple[bytes, str]:
 
 
 @functools.cache
-def _sections() -> tuple[list[Section], Receiving]:
+def _told() -> dict[str, list[Section] | Receiving]:
+    """What the page tells of the document."""
     document = json.loads(_document()[0])
-    return sections_of(document, settings.BASE_URL), receiving_of(document)
+    return {"sections": sections_of(document, settings.BASE_URL), "receiving": receiving_of(document)}

@@ -53,7 +53,7 @@ class OpenIndex:
 
     def has_word(self, word: str) -> bool:
         """Whether a place has this very word in its names or its place, or one that begins with it."""
-        if any(self.searcher.doc_freq(field, word) for field in ("name", "other", "place")):
+        if self.searcher.doc_freq("any", word):
             return True
         return self.has_any(tantivy.Query.fuzzy_term_query(SCHEMA, "known_word", word, distance=0, prefix=True))
 

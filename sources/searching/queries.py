@@ -25,7 +25,6 @@ NAME_AND_MORE, SEQUENCE = 3.0, 2.0
 RING = 0.25
 # Field: a whole word, the beginning of one.
 _WEIGHTS = {"name": (10.0, 5.0), "other": (7.0, 3.5), "place": (5.0, 2.5)}
-_FIELDS = tuple(_WEIGHTS)
 # Where it does not matter which of them it is, one field has the words of all three.
 _UNWEIGHTED = {"any": (0.0, 0.0)}
 _EDGES = {"name_edge": 5.0, "edge": 2.5}
@@ -56,7 +55,7 @@ def every_word(words: tuple[Word, ...], *, weighted: bool, respelled: Respelled 
 
 def anywhere(word: Word) -> Query:
     """Places that have this word at all, whole or by its beginning."""
-    return Query.disjunction_max_query(_ways(word, 1.0, is_alone=False))
+    return Query.disjunction_max_query(_ways(word, 1.0, detail=0.0, is_alone=False))
 
 
 def wished(words: tuple[Word, ...]) -> Clauses:
@@ -128,7 +127,7 @@ def only_near(point: Point) -> Clauses:
 
 def at_place(state: str, point: Point | None, *, surely: bool) -> Clauses:
     """In the state of this name, around the point, or, unless `surely`, nobody knows where: that comes last."""
-    in_state = any_of([all_of([_in_any(word) for word in state.split()]), _in_any(STATE_CODES[state])])
+    in_state = any_of([all_of([term("any", word) for word in state.split()]), term("any", STATE_CODES[state])])
     cells = [*(cells_of(point)[-1:] if point else []), *([] if surely else [UNKNOWN_CELL])]
     return [must(Query.disjunction_max_query([_scored(in_state, IN_STATE), _scored(one_of("cell", cells), 0.0)]))]
 
@@ -187,10 +186,6 @@ def _parts(name: str) -> list[str]:
     words = name.split()
     cuts = range(1, len(words))
     return list(dict.fromkeys([" ".join(words[:cut]) for cut in cuts] + [" ".join(words[cut:]) for cut in cuts]))
-
-
-def _in_any(word: str) -> Query:
-    return Query.disjunction_max_query([term(field, word) for field in _FIELDS])
 
 
 def _anywhere_in(field: str, word: Word) -> Query:
