@@ -30,6 +30,11 @@ def is_page(request: HttpRequest) -> bool:
     return request.path == "/" or request.path.startswith(PAGE_PREFIXES)
 
 
+def is_for_staff(request: HttpRequest) -> bool:
+    """Whether only staff, signed in, see what is at this address."""
+    return request.path.startswith("/admin/")
+
+
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, translate(exception) or InvalidRequest("This request is malformed."))
 

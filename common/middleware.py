@@ -11,7 +11,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_cache_control
 
-from common.handlers import bad_request, health
+from common.handlers import bad_request, health, is_for_staff
 from common.logs import current_request_id
 
 access_log = logging.getLogger("medblocks.access")
@@ -70,7 +70,7 @@ class RefuseNulMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith("/admin/") and ("\x00" in request.path or self._in_a_filter(request)):
+        if is_for_staff(request) and ("\x00" in request.path or self._in_a_filter(request)):
             return bad_request(request, SuspiciousOperation("a NUL character"))
         return self.get_response(request)
 
@@ -111,7 +111,7 @@ class PolicyMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        base = self.ADMIN if request.path.startswith("/admin/") else self.STRICT
+        base = self.ADMIN if is_for_staff(request) else self.STRICT
         policy = base | getattr(response, "csp", {})
         response["Content-Security-Policy"] = _joined(tuple(policy.items()), " ", "; ")
         permissions = self.PERMISSIONS | getattr(response, "permissions", {})

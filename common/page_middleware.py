@@ -1,4 +1,9 @@
-"""Django's middleware for people with browsers, past which the API's requests go: they have keys and no cookies."""
+"""Django's middleware for people with browsers, past which the API's requests go: they have keys and no cookies.
+
+Patients go past what is about signing in here: only staff do. Each search as they type would pay for it.
+"""
+
+from collections.abc import Callable
 
 from django.contrib.auth import middleware as authentication
 from django.contrib.messages import middleware as messages
@@ -7,27 +12,39 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware import csrf
 
-from common.handlers import is_page
+from common.handlers import is_for_staff, is_page
 
 
-class _ForPages:
+class _For:
+    """Has the middleware mixed with it see only requests that it is for."""
+
+    is_for: Callable[[HttpRequest], bool]
+
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if is_page(request):
+        if type(self).is_for(request):
             return super().__call__(request)  # type: ignore[misc,no-any-return]  # of the middleware mixed with it
         return self.get_response(request)  # type: ignore[attr-defined,no-any-return]
 
 
-class SessionMiddleware(_ForPages, sessions.SessionMiddleware):
-    """The session of staff."""
+class _ForPages(_For):
+    is_for = staticmethod(is_page)
+
+
+class _ForStaff(_For):
+    is_for = staticmethod(is_for_staff)
 
 
 class CsrfViewMiddleware(_ForPages, csrf.CsrfViewMiddleware):
     """Refuses forms from elsewhere. What is no page and no view of the API is refused as without a token."""
 
 
-class AuthenticationMiddleware(_ForPages, authentication.AuthenticationMiddleware):
+class SessionMiddleware(_ForStaff, sessions.SessionMiddleware):
+    """The session of staff."""
+
+
+class AuthenticationMiddleware(_ForStaff, authentication.AuthenticationMiddleware):
     """Who of staff it is."""
 
 
-class MessageMiddleware(_ForPages, messages.MessageMiddleware):
+class MessageMiddleware(_ForStaff, messages.MessageMiddleware):
     """What the last page has to say on the next one."""

@@ -1,6 +1,7 @@
 """What a patient searches for: words, a ZIP code or a position, and how many results are shown so far."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from urllib.parse import urlencode
 
 from django.http import HttpRequest
@@ -43,9 +44,14 @@ class Asked:
         given = {"q": self.query, "near": self.zip_code, "shown": self.shown if self.shown > PAGE else ""}
         return {name: value for name, value in (given | more).items() if value}
 
+    @cached_property
+    def in_address(self) -> str:
+        """The same, as the query of an address."""
+        return urlencode(self.parameters())
+
     def address(self, path: str, **more: str | int) -> str:
         """`path` with this search in its query."""
-        query = urlencode(self.parameters(**more))
+        query = urlencode(self.parameters(**more)) if more else self.in_address
         return f"{path}?{query}" if query else path
 
 

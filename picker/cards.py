@@ -47,7 +47,7 @@ def found_card(flow: PatientFlow, hit: Hit, number: int, asked: Asked) -> Card:
     offered = [portal for portal in hit.portals if portal.is_offered]
     names = _distinct_names(offered, facility)
     doors = tuple(
-        Door(presenters.confirm_path(flow, portal.source, facility, asked.parameters()), name, portal.description)
+        Door(presenters.confirm_path(flow, portal.source, facility, asked.in_address), name, portal.description)
         for portal, name in zip(offered, names, strict=True)
     )
     return Card(
@@ -97,6 +97,8 @@ def portal_name(portal: Portal, facility: Facility) -> str:
 def _distinct_names(portals: list[Portal], facility: Facility) -> list[str]:
     """A name for each of a place's portals, no two the same if hosts or sources tell them apart."""
     names = [portal_name(portal, facility) or portal_host_of(portal) or portal.source.name for portal in portals]
+    if len(names) == 1:
+        return names
     for more in (portal_host_of, lambda portal: portal.source.name):
         often = Counter(names)
         names = [

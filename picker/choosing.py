@@ -5,7 +5,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET
 
 from flows.models import PatientFlow
@@ -24,7 +23,6 @@ MAX_USED_BEFORE = 3
 
 
 @require_GET
-@ensure_csrf_cookie
 @on_link
 @while_open
 def choose(request: HttpRequest, flow: PatientFlow) -> HttpResponse:

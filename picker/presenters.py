@@ -1,12 +1,8 @@
 """Turning flows and outcomes into words for a page. No rules, no queries."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
-from urllib.parse import urlencode
 
-from flows import links
 from flows.models import Authorization, Outcome, PatientFlow
 from sources.models import Facility, Source
 
@@ -64,19 +60,18 @@ class Result:
 
 def link_path(flow: PatientFlow, page: str = "") -> str:
     """The path of one of the flow's pages."""
-    token = links.token_with_digest(flow.id, flow.link_digest)
-    return f"/c/{token}/{page}" if page else f"/c/{token}"
+    return f"/c/{flow.link_token}/{page}" if page else f"/c/{flow.link_token}"
 
 
 def confirm_path(
     flow: PatientFlow,
     source: Source,
     facility: Facility | None = None,
-    search: Mapping[str, str | int] = MappingProxyType({}),
+    search: str = "",
 ) -> str:
-    """The page that says where the patient is going. `search` leads back to what found it."""
-    chosen = {"connection_id": source.id} | ({"facility": facility.pk} if facility else {})
-    return f"{link_path(flow, 'confirm')}?{urlencode(chosen | dict(search))}"
+    """The page that says where the patient is going. `search`, as in an address, leads back to what found it."""
+    chosen = [f"connection_id={source.id}", f"facility={facility.pk}" if facility else "", search]
+    return f"{link_path(flow, 'confirm')}?{'&'.join(filter(None, chosen))}"
 
 
 # Trying again would only repeat it.

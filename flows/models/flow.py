@@ -8,6 +8,7 @@ from django.db import connection, models
 from django.db.models import Max, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from common.ids import new_ulid
 from common.statements import Statement
@@ -160,10 +161,15 @@ class PatientFlow(models.Model):
         """The id that every return URL carries, whatever dialect made the flow."""
         return PATIENT_SESSION.public_id(self.id)
 
+    @cached_property
+    def link_token(self) -> str:
+        """The secret of its link. A page with results names it in each of them."""
+        return links.token_with_digest(self.id, self.link_digest)
+
     @property
     def url(self) -> str:
         """The patient's link. Whoever has it can act for the patient until it closes."""
-        return f"{settings.BASE_URL}/c/{links.token_with_digest(self.id, self.link_digest)}"
+        return f"{settings.BASE_URL}/c/{self.link_token}"
 
     @property
     def is_direct(self) -> bool:
