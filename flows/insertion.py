@@ -20,9 +20,9 @@ _Fields = list["models.Field[Any, Any]"]
 def insert_with_patient(flow: PatientFlow, patient: Patient) -> None:
     """Insert `flow` for `patient`, who is made unless the workspace has one of that reference. All or nothing.
 
-    A given email or name overwrites a different one; what is not given is left alone. `flow.patient` is the patient as
-    stored. Two calls that name the same new patient at the same instant both get the
-    one row, and one that meets a deletion makes the patient anew.
+    A given email or name overwrites a different one; what is not given is left alone. `flow.patient` is the patient who
+    is stored: the id and reference, the rest is read when it is asked for. Two calls that name the same new patient at
+    the same instant both get the one row, and one that meets a deletion makes the patient anew.
     """
     [[stored]] = _INSERT.rows(*_values(patient, _PATIENT_FIELDS), *_values(flow, _FLOW_FIELDS))
     flow.patient = stored
@@ -36,7 +36,11 @@ def _fields(model: type[models.Model], *, but: str | None = None) -> _Fields:
 def _values(row: models.Model, fields: _Fields) -> list[Any]:
     """What to write of the row."""
     database = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up for each field
-    return [field.get_db_prep_save(field.pre_save(row, True), database) for field in fields]
+    given = [field.pre_save(row, True) for field in fields]
+    return [
+        value if type(field) in _AS_IT_IS else field.get_db_prep_save(value, database)
+        for field, value in zip(fields, given, strict=True)
+    ]
 
 
 def _into(fields: _Fields) -> tuple[str, str]:
@@ -57,11 +61,13 @@ def _statement() -> Statement:
         f" flow AS (INSERT INTO {PatientFlow._meta.db_table} ({flow_columns}, patient_id)"
         f" VALUES ({flow_values}, (SELECT id FROM patient)))"
         " SELECT {columns} FROM patient",
-        patient=(Patient, None),
+        patient=(Patient, ("id", "reference")),
     )
 
 
 _GIVEN = ("email", "name")
+# psycopg takes their values. (Others, and those of a class made of one of these, may be stored as something else.)
+_AS_IT_IS = {models.CharField, models.TextField, models.DateTimeField, models.ForeignKey}
 _PATIENT_FIELDS = _fields(Patient)
 _FLOW_FIELDS = _fields(PatientFlow, but="patient_id")
 _INSERT = _statement()
