@@ -14,6 +14,8 @@ from urllib.parse import quote
 from bench.report import Times
 
 CLIENTS, PROCESSES = 16, 2
+# Starting its processes, and the last answers, may take so many seconds.
+LONGEST_EXTRA = 60
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -55,14 +57,16 @@ class Request:
 
 
 def load(port: int, request: Request, *, seconds: float) -> Load:
-    """Send such requests with CLIENTS clients for `seconds`. Raises RuntimeError with an answer if none was 200.
+    """Send such requests with CLIENTS clients for `seconds`. Raises RuntimeError with an answer if none was 200, and
+    TimeoutError if they come to no end.
 
     The clients are threads of two processes and read no more of HTTP than they need, so that they cost the server
     little of the machine.
     """
     seeds = [random.SystemRandom().getrandbits(64) for _ in range(PROCESSES)]
     with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        found = pool.starmap(_clients, [(port, request, seconds, seed) for seed in seeds])
+        asked = pool.starmap_async(_clients, [(port, request, seconds, seed) for seed in seeds])
+        found = asked.get(timeout=seconds + LONGEST_EXTRA)  # a pool whose processes die waits for ever
     times = [one for timed, _ in found for one in timed]
     if not times:
         raise RuntimeError(f"No answer was 200; one of the others: {_one_answer(port, request)!r}")

@@ -52,6 +52,8 @@ class _Conversation(socketserver.StreamRequestHandler):
     def _keep(self) -> None:
         lines = []
         while (line := self.rfile.readline()) != b".\r\n":
+            if not line:
+                raise ConnectionError("The client left in the middle of its mail.")
             lines.append(line.removeprefix(b".") if line.startswith(b"..") else line)
         self.server.mails.append(message_from_bytes(b"".join(lines), policy=policy.default))
 
