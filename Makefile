@@ -58,10 +58,13 @@ format: .venv/.dev
 openapi: .venv/.dev
 	@SANDBOX=true VAR_DIR=var/test $(BIN)/python manage.py write_openapi
 
+# A single test of these goes on for longer than one of the suite may.
+FOR_HOURS := -o faulthandler_timeout=10800
+
 # FUZZ_SEED=2 makes up other requests.
 fuzz: export FUZZ_EXAMPLES ?= 3000
 fuzz: .venv/.dev
-	@$(BIN)/python -m pytest tests/fuzz -q --show-capture=no
+	@$(BIN)/python -m pytest $(FOR_HOURS) tests/fuzz -q --show-capture=no
 
 # CHAOS_SEED=2 kills at other moments. Takes about eleven minutes.
 chaos: export CHAOS_KILLS ?= 30
@@ -71,8 +74,8 @@ chaos: export CHAOS_EVENTS ?= 2000
 chaos: export CHAOS_EVENT_KILLS ?= 24
 chaos: export IMPORT_KILLS ?= 30
 chaos: .venv/.dev
-	@$(BIN)/python -m pytest tests/chaos/test_kills.py tests/chaos/test_renewals.py tests/chaos/test_webhooks.py \
-	  tests/sources/imports/test_kill.py -q --show-capture=no
+	@$(BIN)/python -m pytest $(FOR_HOURS) -q --show-capture=no tests/chaos/test_kills.py tests/chaos/test_renewals.py \
+	  tests/chaos/test_webhooks.py tests/sources/imports/test_kill.py
 
 bench-page: .venv/.dev chromium
 	$(BIN)/python -m bench.page_weight
