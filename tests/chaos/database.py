@@ -17,13 +17,10 @@ KILLED_SECONDS = 10
 
 
 class Database:
-    """The embedded server on a directory. Nobody but us starts it again."""
+    """The embedded server on a directory in an open folder. Nobody but us starts it again."""
 
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        for above in data_dir.parents:  # where we are root, PostgreSQL is somebody else
-            if above.stat().st_uid == data_dir.parent.stat().st_uid and above.stat().st_mode & 0o777 == 0o700:
-                above.chmod(0o755)
         self.start()
         server._create_if_missing(self._host, NAME)
 

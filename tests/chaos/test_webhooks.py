@@ -21,6 +21,7 @@ from organizations.operations import create_api_key, create_organization
 from tests.chaos.app import App, Endpoint
 from tests.chaos.database import Database
 from tests.chaos.installation import DATABASE, WEB, WORKER, Installation
+from tests.open_folders import open_folder
 from webhooks import models as webhooks
 from webhooks.models import Attempt, Delivery, Event, Outcome
 from webhooks.signing import new_secret
@@ -34,16 +35,17 @@ GLANCE_SECONDS = 0.05
 
 
 @pytest.fixture
-def database(tmp_path, django_db_blocker, monkeypatch):
+def database(django_db_blocker, monkeypatch):
     """A database of our own, with all tables and nothing in them, for this test and the processes that it starts."""
-    own = Database(tmp_path / "postgres")
-    monkeypatch.setenv("TEST_DATABASE_URL", own.url)
-    try:
-        with django_db_blocker.unblock(), own.in_place_of_the_tests():
-            call_command("migrate", verbosity=0)
-            yield own
-    finally:
-        own.kill()
+    with open_folder() as folder:
+        own = Database(folder / "postgres")
+        monkeypatch.setenv("TEST_DATABASE_URL", own.url)
+        try:
+            with django_db_blocker.unblock(), own.in_place_of_the_tests():
+                call_command("migrate", verbosity=0)
+                yield own
+        finally:
+            own.kill()
 
 
 @pytest.fixture

