@@ -20,7 +20,7 @@ UNREADABLE = "It cannot be read: the key that it was encrypted with is not among
 SHOWN_CHARACTERS = 10_000
 _FLOWS = ("patient_flow.", "session.", "patient_session.")
 _LINKS = re.compile(r"((?:/|\\/|%2F|\\u002F)c(?:/|\\/|%2F|\\u002F))[0-9a-f]{4,32}", re.IGNORECASE)
-_SIGNATURES = re.compile(r"(\bv1(?:=|%3D|,|%2C))[\w+/%=-]{16,}", re.IGNORECASE)
+_SIGNATURES = re.compile(r"(\bv1(?:=|%3D|,|%2C))[\w+/%=\\-]{16,}", re.IGNORECASE)
 
 
 def masked(text: str) -> str:

@@ -117,7 +117,8 @@ class Busy(Exception):
 class Claim:
     """One attempt to be made, by whoever has this. Secrets and body are as they are kept: `opened` has them in clear.
 
-    `failures` came before it; `until` is when it is somebody else's.
+    `failures` came before it; `until` is when it is somebody else's. `waited` is how long ago the first became due of
+    all that is due at its endpoint.
     """
 
     attempt_id: int
@@ -130,6 +131,7 @@ class Claim:
     is_untried: bool
     started_at: datetime
     until: datetime
+    waited: timedelta
     endpoint: Endpoint = field(repr=False)
     body: str = field(repr=False)
 
@@ -219,6 +221,7 @@ def _made(row: tuple[Any, ...], queue: Queue, endpoint: Endpoint, now: datetime)
         is_untried=queue.is_untried,
         started_at=now,
         until=now + CLAIM,
+        waited=now - queue.due_since,
         endpoint=endpoint,
         body=body,
     )

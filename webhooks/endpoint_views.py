@@ -43,6 +43,8 @@ class TakingUrls(ApiView):
     _problem: str | None = None
 
     def prepare(self, request: Request) -> None:
+        if request.method not in ("POST", "PATCH"):  # the body of the others is nothing that anybody asked for
+            return
         url = request.data.get("url") if isinstance(request.data, dict) else None
         if isinstance(url, str):
             self._problem = problem_of_name(url, is_sandbox=self.organization.is_sandbox)
@@ -60,7 +62,7 @@ class Endpoints(TakingUrls):
     def get(self, request: Request) -> Response:
         query = parse_query(PageQuery, request.query_params).validated_data
         page = page_of(
-            self.organization.webhook_endpoints.all(),
+            self.organization.webhook_endpoints.without_secrets(),
             order_by=("-id",),
             limit=query["limit"],
             starting_after=query.get("starting_after"),

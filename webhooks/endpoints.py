@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from common.encryption import Sealed, sealed
 from common.errors import InvalidRequest, NotFound, QuotaExceeded
 from organizations.models import Organization
 from webhooks.addresses import ReceiverRefused, check_receiver
@@ -29,8 +30,8 @@ class EndpointPlan:
 
 
 def find_endpoint(organization: Organization, public_id: str) -> Endpoint:
-    """The workspace's endpoint of this id. Raises NotFound."""
-    endpoint: Endpoint | None = organization.webhook_endpoints.with_public_id(public_id)
+    """The workspace's endpoint of this id, without its secrets. Raises NotFound."""
+    endpoint: Endpoint | None = organization.webhook_endpoints.without_secrets().with_public_id(public_id)
     if endpoint is None:
         raise _no_endpoint()
     return endpoint
@@ -71,6 +72,9 @@ def change_endpoint(
     if "description" in fields:
         fields["description"] = fields["description"] or ""
     with transaction.atomic():
+        if "url" in fields:  # how another address has fared says nothing of this one
+            moved = Endpoint.objects.filter(pk=endpoint.pk).exclude(url=fields["url"])
+            moved.update(failing_since=None, told_of_failing_at=None, is_quick=None)
         if fields:
             Endpoint.objects.filter(pk=endpoint.pk).update(**fields, updated_at=now)
         if changes.get("status") == EndpointStatus.ACTIVE:
@@ -86,10 +90,13 @@ def rotate_secret(endpoint: Endpoint, *, overlap: timedelta, now: datetime) -> E
     Raises NotFound where it was deleted meanwhile.
     """
     with transaction.atomic():
-        held = Endpoint.objects.select_for_update(no_key=True).filter(pk=endpoint.pk).first()
+        rows = Endpoint.objects.without_secrets().annotate(sealed_secret=sealed("secret"))
+        held = rows.select_for_update(no_key=True).filter(pk=endpoint.pk).first()
         if held is None:
             raise _no_endpoint()
-        held.previous_secret, held.previous_secret_until = (held.secret, now + overlap) if overlap else (None, None)
+        # As it is kept: where its key was lost, a new secret is the way out.
+        before = Sealed(held.sealed_secret)  # type: ignore[attr-defined]  # annotated above
+        held.previous_secret, held.previous_secret_until = (before, now + overlap) if overlap else (None, None)
         held.secret, held.updated_at = new_secret(), now
         held.save(update_fields=["secret", "previous_secret", "previous_secret_until", "updated_at"])
     return held
@@ -103,7 +110,7 @@ def _check_url(url: str, organization: Organization) -> None:
 
 
 def _present(endpoint: Endpoint) -> Endpoint:
-    present = Endpoint.objects.filter(pk=endpoint.pk).first()
+    present = Endpoint.objects.without_secrets().filter(pk=endpoint.pk).first()
     if present is None:
         raise _no_endpoint()
     return present

@@ -55,9 +55,9 @@ def page_of_events(
     to_older, to_newer = selection.cursors("starting_after"), selection.cursors("ending_before")
     now = settled()
     if ending_before:
-        page = _towards_newer(selection, _place(to_newer, ending_before, now), limit, now)
+        page = _towards_newer(selection, _place(to_newer, ending_before, now.last_given), limit, now)
     else:
-        place = _place(to_older, starting_after, now) if starting_after else now.up_to + 1
+        place = _place(to_older, starting_after, now.last_given + 1) if starting_after else now.up_to + 1
         page = _towards_older(selection, place, limit)
     return {
         "resource_type": "list",
@@ -68,10 +68,10 @@ def page_of_events(
     }
 
 
-def _place(cursors: Cursors, cursor: str, now: Settled) -> int:
-    """Where a cursor stands. One beyond all ids is from before the database was put back to an earlier state."""
+def _place(cursors: Cursors, cursor: str, last: int) -> int:
+    """Where a cursor stands. One beyond all places is from before the database was put back to an earlier state."""
     place: int = cursors.read(cursor)
-    if place > now.last_given:
+    if place > last:
         raise InvalidRequest("The feed was put back since. Start again without this cursor.", param=cursors.param)
     return place
 

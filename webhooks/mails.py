@@ -87,7 +87,7 @@ def _send(endpoint: Endpoint, about: str, template: str, since: datetime) -> Non
 
 
 def _words(endpoint: Endpoint) -> dict[str, Any]:
-    missed = Delivery.objects.filter(endpoint=endpoint, delivered_at=None).order_by("pk")
+    missed = Delivery.objects.filter(endpoint=endpoint, delivered_at=None, event__isnull=False).order_by("pk")
     first_missed = missed.values_list("created_at", flat=True).first()
     return {
         "workspace": _one_line(endpoint.organization.name),

@@ -7,18 +7,20 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 
 from webhooks.claiming import SLOW, STANDSTILL, Claim
 from webhooks.models import Delivery, Disabled, Endpoint, Outcome
-from webhooks.schedule import ATTEMPTS, next_attempt
+from webhooks.schedule import ATTEMPTS, WHOLE_SCHEDULE, next_attempt
 from webhooks.sending import Answer
 from webhooks.switching import disable
 
 GONE = 410
+# What is due at an endpoint has waited for so long: it gets more than can be tried.
+SWAMPED = timedelta(hours=1)
 
 # Only what is still open: an attempt whose claim ran out has been given up, and another one made. And `next_attempt_at`
 # only where nobody else has written it since the claim: a redelivery that was asked for stays, and so does a hold.
@@ -26,8 +28,11 @@ _NOTE = """
 WITH ended AS (
     SELECT * FROM unnest(
         %(attempts)s::bigint[], %(outcomes)s::text[], %(durations)s::int[], %(statuses)s::int[], %(problems)s::text[],
-        %(texts)s::text[], %(untils)s::timestamptz[], %(nexts)s::timestamptz[], %(delivered)s::timestamptz[]
-    ) AS ended (attempt_id, outcome, duration_ms, status_code, problem, text, until, next_attempt_at, delivered_at)
+        %(texts)s::text[], %(untils)s::timestamptz[], %(nexts)s::timestamptz[], %(delivered)s::timestamptz[],
+        %(failures)s::int[]
+    ) AS ended (
+        attempt_id, outcome, duration_ms, status_code, problem, text, until, next_attempt_at, delivered_at, failures
+    )
 ), noted AS (
     UPDATE webhooks_attempt AS attempt SET outcome = ended.outcome, duration_ms = ended.duration_ms,
         status_code = ended.status_code, problem = ended.problem, response_body = ended.text
@@ -37,7 +42,7 @@ WITH ended AS (
 UPDATE webhooks_delivery AS delivery SET
     attempts = delivery.attempts + 1,
     failures = CASE WHEN noted.delivered_at IS NOT NULL THEN 0
-        WHEN delivery.next_attempt_at = noted.until THEN delivery.failures + 1 ELSE delivery.failures END,
+        WHEN delivery.next_attempt_at = noted.until THEN noted.failures ELSE delivery.failures END,
     claimed_until = NULL,
     next_attempt_at = CASE WHEN delivery.next_attempt_at = noted.until THEN noted.next_attempt_at
         ELSE delivery.next_attempt_at END,
@@ -46,7 +51,7 @@ UPDATE webhooks_delivery AS delivery SET
     last_problem = noted.problem,
     last_response_body = CASE WHEN noted.status_code IS NOT NULL THEN noted.text END
 FROM noted WHERE delivery.id = ANY(%(deliveries)s) AND delivery.id = noted.delivery_id
-RETURNING noted.attempt_id
+RETURNING noted.attempt_id, delivery.failures
 """
 _NOTE_HEALTH = """
 UPDATE webhooks_endpoint AS endpoint SET failing_since = health.failing_since, is_quick = health.is_quick,
@@ -67,24 +72,37 @@ class Ended:
     answer: Answer
     at: datetime
 
-    @property
-    def failures(self) -> int:
-        """How many attempts have failed in a row by now, since somebody last asked for it."""
-        return 0 if self.answer.is_success else self.claim.failures + 1
+    def failures(self, endpoint: Endpoint) -> int:
+        """How many attempts at its address have failed in a row by now, since somebody last asked for it."""
+        if self.answer.is_success:
+            return 0
+        return self.claim.failures + self.was_sent_to(endpoint)
 
-    def disables(self, endpoint: Endpoint) -> Disabled | None:
-        """Why nothing more is to be sent to the endpoint after this."""
-        if not self.counts_for(endpoint):
+    def disables(self, endpoint: Endpoint, failures: int) -> Disabled | None:
+        """Why nothing more is to be sent to the endpoint after this, of which so many attempts have failed in a row."""
+        if self.answer.is_success or not self.counts_for(endpoint):
             return None
         if self.answer.status == GONE:
             return Disabled.GONE
-        return Disabled.FAILED if self.failures >= ATTEMPTS and not self.claim.is_test else None
+        is_over = failures >= ATTEMPTS or self._is_swamped(endpoint)
+        return Disabled.FAILED if is_over and not self.claim.is_test else None
 
     def next_attempt_at(self, endpoint: Endpoint) -> datetime | None:
-        """A test is tried once: it says how things are now."""
-        if self.answer.is_success or self.disables(endpoint) or self.claim.is_test:
+        """A test is tried once: it says how things are now. What went to another address is due at this one."""
+        if self.answer.is_success or self.claim.is_test:
             return None
-        return next_attempt(self.failures, self.answer, self.at, lot=random.random())  # noqa: S311  jitter
+        if not self.was_sent_to(endpoint):
+            return self.at
+        failures = self.failures(endpoint)
+        if self.disables(endpoint, failures):
+            return None
+        return next_attempt(failures, self.answer, self.at, lot=random.random())  # noqa: S311  jitter
+
+    def _is_swamped(self, endpoint: Endpoint) -> bool:
+        """Whether the endpoint has failed for longer than nine attempts take, and gets more than it fails at: what is
+        due waits, so that no event would come to its ninth attempt."""
+        has_failed_for = self.at - (endpoint.failing_since or self.at)
+        return has_failed_for > WHOLE_SCHEDULE and self.claim.waited > SWAMPED
 
     def was_sent_to(self, endpoint: Endpoint) -> bool:
         """Not to an address that it had before."""
@@ -106,10 +124,10 @@ def note(ended: Sequence[Ended], now: datetime) -> list[Ended]:
         here = sorted((each for each in ended if each.claim.endpoint_id in endpoints), key=lambda each: each.at)
         if here:
             _lock_deliveries(here)
-            open_ones = _note(here, endpoints)
-            noted = [each for each in here if each.claim.attempt_id in open_ones]
+            failures = _note(here, endpoints)
+            noted = [each for each in here if each.claim.attempt_id in failures]
             _note_health(noted, endpoints)
-            _disable(noted, endpoints, now)
+            _disable(noted, failures, endpoints, now)
     return [each for each in ended if each.claim.endpoint_id not in endpoints and now < each.claim.until]
 
 
@@ -127,8 +145,9 @@ def _lock_deliveries(ended: list[Ended]) -> None:
     list(rows.order_by("pk").select_for_update(of=("self",)).values_list("pk"))
 
 
-def _note(ended: list[Ended], endpoints: dict[str, Endpoint]) -> set[int]:
-    """The ids of those attempts that were open."""
+def _note(ended: list[Ended], endpoints: dict[str, Endpoint]) -> dict[int, int]:
+    """Of those attempts that were open, by their ids, how many have failed in a row at their deliveries now: none
+    where somebody asked for a delivery again meanwhile."""
     values: dict[str, list[Any]] = {
         "attempts": [each.claim.attempt_id for each in ended],
         "deliveries": [each.claim.delivery_id for each in ended],
@@ -140,20 +159,21 @@ def _note(ended: list[Ended], endpoints: dict[str, Endpoint]) -> set[int]:
         "untils": [each.claim.until for each in ended],
         "nexts": [each.next_attempt_at(endpoints[each.claim.endpoint_id]) for each in ended],
         "delivered": [each.at if each.answer.is_success else None for each in ended],
+        "failures": [each.failures(endpoints[each.claim.endpoint_id]) for each in ended],
     }
     with connection.cursor() as cursor:
         cursor.execute(_NOTE, values)
-        return {attempt for (attempt,) in cursor.fetchall()}
+        return dict(cursor.fetchall())
 
 
-def _disabled(ended: list[Ended], endpoints: dict[str, Endpoint]) -> dict[str, Disabled]:
-    """Of which endpoints this is the end, and why."""
-    reasons = ((each.claim.endpoint_id, each.disables(endpoints[each.claim.endpoint_id])) for each in ended)
-    return {endpoint_id: reason for endpoint_id, reason in reasons if reason}
-
-
-def _disable(ended: list[Ended], endpoints: dict[str, Endpoint], now: datetime) -> None:
-    for endpoint_id, reason in sorted(_disabled(ended, endpoints).items()):
+def _disable(ended: list[Ended], failures: dict[int, int], endpoints: dict[str, Endpoint], now: datetime) -> None:
+    """Disable the endpoints of which this is the end."""
+    of_each = (
+        (each.claim.endpoint_id, each.disables(endpoints[each.claim.endpoint_id], failures[each.claim.attempt_id]))
+        for each in ended
+    )
+    reasons = {endpoint_id: reason for endpoint_id, reason in of_each if reason}
+    for endpoint_id, reason in sorted(reasons.items()):
         if disable(endpoint_id, reason, now):
             logger.warning("nothing more is sent to %s: %s", Endpoint(pk=endpoint_id).public_id, reason.label)
 

@@ -21,7 +21,7 @@ REPLAYED_PER_SECOND = 20
 _REPLAY = """
     WITH chosen AS MATERIALIZED (
         SELECT id FROM webhooks_delivery
-        WHERE endpoint_id = %(endpoint)s AND created_at BETWEEN %(since)s AND %(until)s
+        WHERE endpoint_id = %(endpoint)s AND event_id IS NOT NULL AND created_at BETWEEN %(since)s AND %(until)s
             AND (delivered_at IS NULL OR %(include_delivered)s)
         ORDER BY id FOR UPDATE
     ), spaced AS (
@@ -63,9 +63,9 @@ def redeliver(delivery: Delivery, now: datetime) -> Delivery:
 def replay(endpoint: Endpoint, *, since: datetime, until: datetime, include_delivered: bool, now: datetime) -> int:
     """Have the events that happened from `since` until `until` sent again, the oldest first; their number.
 
-    Only those that were not delivered, unless `include_delivered`. They are spread out, so that a receiver that is just
-    back is not overrun. Raises Conflict where the endpoint is disabled, Throttled where it was done less than SPACING
-    ago, and NotFound where it is gone.
+    No tests, which are made up, and only those that were not delivered, unless `include_delivered`. They are spread
+    out, so that a receiver that is just back is not overrun. Raises Conflict where the endpoint is disabled, Throttled
+    where it was done less than SPACING ago, and NotFound where it is gone.
     """
     with transaction.atomic():
         held = _hold_active(endpoint.pk)
@@ -95,7 +95,7 @@ def send_test(endpoint: Endpoint, type: str, now: datetime) -> Delivery:  # noqa
 
 def _hold_active(endpoint_id: str) -> Endpoint:
     """The endpoint, which nobody switches off until the transaction around this ends."""
-    rows = Endpoint.objects.defer("secret", "previous_secret").select_for_update(no_key=True)
+    rows = Endpoint.objects.without_secrets().select_for_update(no_key=True)
     held = rows.filter(pk=endpoint_id).first()
     if held is None:
         raise NotFound("There is no webhook endpoint with this id.")

@@ -10,6 +10,8 @@ WAITS = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 720, 1440, 14
 ATTEMPTS = len(WAITS) + 1
 # Waits are up to so much longer: what failed together does not come again together.
 JITTER = 0.05
+# From the first attempt to the ninth, at most, if no receiver asks to be left alone for longer.
+WHOLE_SCHEDULE = sum(WAITS, timedelta()) * (1 + JITTER)
 # Answers whose `Retry-After` is heeded, up to a limit.
 ASK_TO_WAIT = (429, 503)
 LONGEST_ASKED_FOR = timedelta(hours=24)

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from procrastinate.contrib.django import app
 
 from webhooks.models import Delivery, Disabled, Endpoint, EndpointStatus
@@ -66,6 +67,13 @@ def hold_rest(endpoint_id: str) -> int:
             some = _execute(_HOLD, endpoint=endpoint_id, at_most=HELD_AT_ONCE) if still else 0
         held += some
     return held
+
+
+def hold_strays() -> int:
+    """Hold what is due at disabled endpoints: events that were being written while they were disabled. How many."""
+    due = Delivery.objects.filter(endpoint=OuterRef("pk"), next_attempt_at__isnull=False)
+    disabled = Endpoint.objects.filter(Exists(due), status=EndpointStatus.DISABLED).order_by("pk")
+    return sum(hold_rest(pk) for pk in list(disabled.values_list("pk", flat=True)))
 
 
 def revive(endpoint_id: str, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from procrastinate.jobs import Job
 
 from webhooks import mails
 from webhooks.forgetting import forget_old
-from webhooks.switching import give_up_lost
+from webhooks.switching import give_up_lost, hold_strays
 from webhooks.switching import hold_rest as hold_rest_of
 
 # A mail that could not be sent is tried again after each of these, for about three days. Then its job has failed.
@@ -42,7 +42,9 @@ def find_failing_endpoints(timestamp: int) -> None:
 @app.periodic(cron="*/10 * * * *")
 @app.task(queueing_lock="webhooks.find_lost_attempts", pass_context=False)
 def find_lost_attempts(timestamp: int) -> None:
-    """Every ten minutes: note the attempts whose workers died, where nobody will try again."""
+    """Every ten minutes: note the attempts whose workers died, where nobody will try again, and hold what is due at
+    disabled endpoints."""
+    hold_strays()
     give_up_lost(timezone.now())
 
 

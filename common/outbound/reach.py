@@ -12,11 +12,14 @@ from common.outbound.errors import AddressRefused
 
 LOCAL_SUFFIXES = (".localhost", ".local", ".internal", ".test")
 # Networks of IPv6 whose last 32 bits are an IPv4 address.
-ENDING_IN_IPV4 = [
-    ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")
+ENDING_IN_IPV4 = [ipaddress.IPv6Network(network) for network in ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")]
+# Nothing that is meant for everybody, although Python, or an older one, takes it for public: for translators within a
+# network, which keep the IPv4 address anywhere in it (RFC 8215), site-local (RFC 3879), protocol assignments
+# (RFC 6890), segment routing (RFC 9602), documentation (RFC 9637).
+NOT_PUBLIC = [
+    ipaddress.ip_network(network)
+    for network in ("64:ff9b:1::/48", "fec0::/10", "192.0.0.0/24", "5f00::/16", "3fff::/20")
 ]
-# Private once, and withdrawn (RFC 3879); Python takes it for public.
-SITE_LOCAL = ipaddress.IPv6Network("fec0::/10")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII | re.IGNORECASE)
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -90,7 +93,9 @@ def is_allowed(address: Address, reach: Reach) -> bool:
     inner = _inner(address)
     if inner is not None:
         return is_allowed(inner, reach)
-    if address.is_link_local or address.is_multicast or address.is_unspecified or address in SITE_LOCAL:
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        return False
+    if any(address in network for network in NOT_PUBLIC):
         return False
     if address.is_global:
         return True

@@ -217,8 +217,15 @@ def test_a_host_that_cannot_be_looked_up_is_refused_like_any_other(host):
         outbound.get(f"https://{host}/r4", Reach.PUBLIC)
 
 
-@pytest.mark.parametrize(
-    "address", ["::127.0.0.1", "64:ff9b:1::7f00:1", "::ffff:0:7f00:1", "64:ff9b::a00:1", "2002:7f00:1::"]
-)
+@pytest.mark.parametrize("address", ["::127.0.0.1", "::ffff:0:7f00:1", "64:ff9b::a00:1", "2002:7f00:1::"])
 def test_an_address_that_stands_for_a_private_one_is_not_allowed(address):
     assert not outbound.is_allowed(ipaddress.ip_address(address), Reach.PUBLIC)
+
+
+@pytest.mark.parametrize("reach", Reach)
+@pytest.mark.parametrize(
+    "address",
+    ["64:ff9b:1::7f00:1", "64:ff9b:1:7f00:0:100:808:808", "fec0::1", "192.0.0.192", "5f00::1", "3fff::1"],
+)
+def test_an_address_that_is_nobodys_in_public_is_not_allowed_at_all(address, reach):
+    assert not outbound.is_allowed(ipaddress.ip_address(address), reach)

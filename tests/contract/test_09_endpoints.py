@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.db import connection, connections, transaction
+from django.test import Client
 from django.utils import timezone
 
 from common import versions
@@ -443,6 +444,28 @@ def test_a_rotation_that_is_sent_twice_with_a_key_is_done_once(api, endpoint):
 
 
 # --- Who may, and what it costs ---
+
+
+def test_an_endpoint_whose_key_was_lost_is_listed_changed_and_gets_a_new_secret(api, endpoint):
+    path = f"/webhooks/{endpoint['id']}"
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE webhooks_endpoint SET secret = 'gAAAAABunreadable'")
+
+    assert api.get("/webhooks").json["data"] == [api.get(path).json]
+    assert api.patch(path, {"description": "Orders"}).status == api.get(f"{path}/events").status == 200
+    rotated = api.post(f"{path}/rotate-secret", {"expire_current_in": 60})
+    assert rotated.status == 200
+    assert Endpoint.objects.defer("previous_secret").get().secret == rotated.json["secret"]
+    assert api.delete(path).status == 200
+
+
+@pytest.mark.parametrize(("content_type", "body"), [("text/plain", "x"), ("application/json", "{bad")])
+def test_a_body_where_none_is_asked_for_is_not_read(api, endpoint, content_type, body):
+    path, key = f"/webhooks/{endpoint['id']}", {"Authorization": f"Bearer {api.key}"}
+
+    for method, at in (("GET", "/webhooks"), ("GET", path), ("DELETE", path)):
+        answer = Client().generic(method, at, body, content_type=content_type, headers=key)
+        assert answer.status_code == 200, (method, at)
 
 
 def test_who_may_only_read_changes_nothing(api, organization, endpoint):

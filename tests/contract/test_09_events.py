@@ -180,6 +180,13 @@ def test_an_empty_page_leads_on_in_both_directions(api, ten, organization):
     assert numbers(get(api, starting_after=end["next_cursor"], limit=2)) == [9, 8]
 
 
+def test_an_empty_page_leads_back_also_while_nothing_newer_was_written_by_anybody(api, ten):
+    end = get(api, ending_before=get(api)["previous_cursor"])
+
+    assert (end["data"], end["has_more"]) == ([], True)
+    assert numbers(get(api, starting_after=end["next_cursor"], limit=2)) == [9, 8]
+
+
 def test_what_comes_and_goes_meanwhile_moves_nothing(api, ten, organization):
     first = get(api, limit=3)
     tell(organization, 10)

@@ -7,9 +7,11 @@ import time_machine
 from django.utils import timezone
 
 from tests.conftest import api_of
+from tests.webhooks.dispatching import claimed, comes_to, refreshed
 from tests.webhooks.endpoints import disabled_endpoint, due_to, new_endpoint
 from tests.webhooks.writing import tell
 from webhooks.models import Delivery, Endpoint
+from webhooks.redelivery import send_test
 
 LONG_AGO = datetime(2026, 4, 25, 14, 30, tzinfo=UTC)
 
@@ -37,6 +39,17 @@ def due(row) -> list[tuple[int, datetime]]:
     """Number and time of what is due, in the order of time."""
     found = [(each.next_attempt_at, each.content["data"]["object"]["number"]) for each in due_to(row)]
     return [(number, at) for at, number in sorted(found)]
+
+
+def test_a_test_that_failed_is_made_up_and_not_replayed(api, revived):
+    test = send_test(revived, "patient.deleted", timezone.now())
+    [taken] = claimed()
+    comes_to(taken, 500)
+
+    answer = replay(api, revived)
+
+    assert answer.json["events"] == 10
+    assert refreshed(test).next_attempt_at is None
 
 
 def test_what_was_missed_is_due_spread_out_by_twenty_a_second_the_oldest_first(api, revived):

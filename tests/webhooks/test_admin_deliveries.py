@@ -62,6 +62,19 @@ def test_an_answer_that_repeats_the_link_is_shown_without_it(staff, world, answe
     assert token[:20] not in html
 
 
+@pytest.mark.parametrize(
+    "as_written", [("/", "/"), ("/", "\\/"), ("+", "\\u002B"), ("+", "%2B")], ids=["", "PHP", ".NET", "a form"]
+)
+def test_an_answer_that_repeats_a_signature_is_shown_without_it(staff, world, as_written):
+    signature = "v1,K7/ab+cdEFGHIJKLMNOPQRSTUVWXYZ0123456789abcd=".replace(*as_written)
+    new_attempt(world.delivery, "failed", response_body=f'{{"webhook-signature": "{signature}"}}')
+
+    html = page(staff, world.delivery)
+
+    assert "v1,[hidden]" in html
+    assert "EFGHIJ" not in html
+
+
 @pytest.mark.parametrize("row", ["endpoint", "delivery", "told"])
 def test_the_words_of_receivers_and_apps_are_escaped(staff, world, row):
     html = page(staff, getattr(world, row))

@@ -9,11 +9,15 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from organizations.models import Organization
+from tests.contract.conftest import names
+from tests.webhooks.dispatching import claimed, comes_to
 from tests.webhooks.endpoints import new_endpoint
 from tests.webhooks.writing import tell
 from webhooks import mails, switching
 from webhooks.models import Delivery, Disabled, Endpoint
 from webhooks.tasks import find_failing_endpoints, tell_of_disabling, tell_of_failing
+
+__all__ = ["names"]
 
 DAY = timedelta(days=1)
 CONTACT = "team@bluebird.example"
@@ -204,6 +208,28 @@ def test_others_are_not_told(endpoint, state):
     find_failing_endpoints(0)
 
     assert jobs("tell_of_failing") == []
+
+
+def test_a_new_address_is_told_of_when_it_has_failed_for_a_day_itself(api, endpoint, names):
+    path, start = f"/webhooks/{endpoint.public_id}", timezone.now()
+    assert mails.enqueue_failing(start) == 1
+    assert api.patch(path, {"url": "https://app.example.com/in"}).status == 200
+    assert mails.enqueue_failing(start) == 0
+
+    [taken] = claimed(start)
+    comes_to(taken, 500, now=start)
+
+    assert mails.enqueue_failing(start + 0.9 * DAY) == 0
+    assert mails.enqueue_failing(start + 1.1 * DAY) == 1
+
+
+def test_the_same_address_given_again_changes_nothing_of_how_it_fares(api, endpoint, names):
+    since = endpoint.failing_since
+    names.leads_to["hooks.bluebird.example"] = ["93.184.216.34"]
+
+    assert api.patch(f"/webhooks/{endpoint.public_id}", {"url": URL}).status == 200
+
+    assert Endpoint.objects.get().failing_since == since
 
 
 def test_a_disabled_endpoint_is_not_told_of_as_failing(endpoint):

@@ -19,14 +19,14 @@ from webhooks.claiming import CLAIM
 from webhooks.forgetting import forget_endpoint
 from webhooks.models import Attempt, Delivery, Disabled, Endpoint, Outcome
 from webhooks.outcomes import Ended, note
-from webhooks.redelivery import redeliver, send_test
-from webhooks.schedule import ATTEMPTS, JITTER, WAITS
+from webhooks.redelivery import redeliver, replay, send_test
+from webhooks.schedule import ATTEMPTS, JITTER, WAITS, WHOLE_SCHEDULE
 from webhooks.sending import Answer
 from webhooks.switching import TELL, disable, revive
 
 pytestmark = pytest.mark.django_db
 
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 @pytest.fixture
@@ -143,6 +143,50 @@ def test_one_that_is_asked_for_during_an_attempt_does_not_count_that_attempt(end
     assert (refreshed(delivery).attempts, delivery.failures, delivery.next_attempt_at) == (6, 0, now)
 
 
+def test_what_is_asked_for_during_its_ninth_attempt_is_not_the_end_of_the_endpoint(endpoint):
+    first, *_ = told_of(endpoint, 3)
+    now = timezone.now()
+    failed_before(first, 8)
+    [taken] = claimed(now, at_once=1)
+    assert replay(endpoint, since=now - DAY, until=now, include_delivered=False, now=now) == 3
+
+    comes_to(taken, 500, now=now)
+
+    assert refreshed(endpoint).is_active
+    assert endpoint.deliveries.filter(next_attempt_at__isnull=False, failures=0).count() == 3
+
+
+def test_who_gets_more_than_it_fails_at_is_disabled_after_the_time_of_nine_attempts(endpoint):
+    told_of(endpoint, 2)
+    now = timezone.now() + timedelta(hours=2)
+    Endpoint.objects.update(failing_since=now - WHOLE_SCHEDULE - MINUTE)
+    [taken] = claimed(now)
+
+    comes_to(taken, 500, now=now)
+
+    assert refreshed(endpoint).disabled_because == Disabled.FAILED
+    assert not endpoint.deliveries.filter(next_attempt_at__isnull=False).exists()
+
+
+@pytest.mark.parametrize(
+    ("failing_for", "waiting_for", "status"),
+    [
+        pytest.param(WHOLE_SCHEDULE - MINUTE, timedelta(hours=2), 500, id="not for so long"),
+        pytest.param(WHOLE_SCHEDULE + MINUTE, timedelta(minutes=59), 500, id="nothing waits: it was asked to wait"),
+        pytest.param(WHOLE_SCHEDULE + MINUTE, timedelta(hours=2), 200, id="it takes an event"),
+    ],
+)
+def test_others_are_tried_on(endpoint, failing_for, waiting_for, status):
+    told_of(endpoint, 2)
+    now = timezone.now() + waiting_for
+    Endpoint.objects.update(failing_since=now - failing_for)
+    [taken] = claimed(now)
+
+    comes_to(taken, status, now=now)
+
+    assert refreshed(endpoint).is_active
+
+
 def test_success_ends_the_row_of_failures(endpoint):
     [delivery] = told_of(endpoint)
     failed_before(delivery, 8)
@@ -178,7 +222,8 @@ def test_what_an_address_answers_that_was_replaced_meanwhile_says_nothing_of_the
         comes_to(each, status, now=now, duration=timedelta(seconds=4))
 
     assert (refreshed(endpoint).is_active, endpoint.failing_since, endpoint.is_quick) == (True, None, True)
-    assert refreshed(second).next_attempt_at >= now + WAITS[3]
+    assert (refreshed(first).next_attempt_at, first.failures, first.attempts) == (now, 8, 9)
+    assert (refreshed(second).next_attempt_at, second.failures, second.attempts) == (now, 3, 4)
 
 
 def test_nor_does_one_that_was_replaced_end_the_failing_of_the_new_one(endpoint):

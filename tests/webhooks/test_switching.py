@@ -1,17 +1,20 @@
 """Endpoints are switched off and on, however much is due to them and whoever is at it."""
 
+import threading
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from tests.webhooks.dispatching import claimed, comes_to, locked, refreshed, told_of
+from tests.webhooks.dispatching import beside, claimed, comes_to, locked, refreshed, told_of
 from tests.webhooks.endpoints import due_to, new_endpoint
 from webhooks import switching
 from webhooks.claiming import CLAIM
 from webhooks.models import Delivery, Disabled, Endpoint, Outcome
-from webhooks.switching import HOLD_REST, disable, give_up_lost, revive
+from webhooks.operations import emit
+from webhooks.switching import HOLD_REST, disable, give_up_lost, hold_strays, revive
 from webhooks.tasks import find_lost_attempts, hold_rest
 
 
@@ -87,6 +90,33 @@ def test_disabling_waits_for_nobody_who_is_at_its_deliveries(endpoint):
 
 
 # Attempts whose workers died
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_that_was_being_written_meanwhile_is_held_soon(endpoint):
+    written, may_end = threading.Event(), threading.Event()
+
+    def tell_slowly() -> None:
+        with transaction.atomic():
+            emit(endpoint.organization_id, "patient.deleted", {"number": 1}, now=timezone.now())
+            written.set()
+            assert may_end.wait(30)
+
+    with beside(tell_slowly):
+        assert written.wait(30)
+        disable(endpoint.pk, Disabled.ASKED, timezone.now())
+        may_end.set()
+
+    assert hold_strays() == 1
+    assert endpoint.deliveries.get().next_attempt_at is None
+    assert hold_strays() == 0
+
+
+def test_what_is_due_at_active_ones_is_not_held(endpoint):
+    [delivery] = told_of(endpoint)
+
+    assert hold_strays() == 0
+    assert refreshed(delivery).next_attempt_at is not None
 
 
 def test_an_attempt_that_nobody_will_make_again_becomes_unknown(endpoint):
