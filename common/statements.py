@@ -81,6 +81,11 @@ class Statement:
         ]
 
 
+def relate(instance: models.Model, **related: models.Model | None) -> None:
+    """Give an instance of `rows` what its foreign keys lead to. Assigning it would check, once more, that it fits."""
+    instance._state.fields_cache.update(related)
+
+
 def columns_but(model: type[models.Model], *names: str) -> list[str]:
     """The columns of a model but these."""
     return [field.attname for field in model._meta.concrete_fields if field.attname not in names]

@@ -10,7 +10,7 @@ from django.db.models import Q
 from common import versions
 from common.encryption import EncryptedTextField
 from common.ids import first_ulid_at, new_ulid
-from common.statements import Statement, columns_but
+from common.statements import Statement, columns_but, relate
 from organizations import branding, keys
 from organizations.origins import validate_frame_ancestor, validate_return_origin
 from organizations.scopes import all_scopes, validate_scope
@@ -101,7 +101,7 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         """The key that `secret` belongs to, whatever its state, with its organization."""
         key: ApiKey
         for key, organization in _WITH_DIGEST.rows(keys.digest(secret)):
-            key.organization = organization
+            relate(key, organization=organization)
             return key
         return None
 

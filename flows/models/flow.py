@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from common.ids import new_ulid
-from common.statements import Statement
+from common.statements import Statement, relate
 from flows import links
 from flows.dialects import DIALECTS, PATIENT_SESSION, Dialect
 from organizations.models import Organization
@@ -35,7 +35,7 @@ class PatientFlowQuerySet(models.QuerySet["PatientFlow"]):
             return None
         flow: PatientFlow
         for flow, organization, patient, source in _WITH_DIGEST.rows(links.digest(token)):
-            flow.organization, flow.patient, flow.source = organization, patient, source
+            relate(flow, organization=organization, patient=patient, source=source)
             return flow
         return None
 

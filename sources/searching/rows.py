@@ -6,7 +6,7 @@ reading all sources for the sake of a dozen.
 
 from collections.abc import Iterator
 
-from common.statements import Statement
+from common.statements import Statement, relate
 from sources.models import Facility, Portal, Source
 
 _READ = """
@@ -56,5 +56,6 @@ def portals(ids: list[int]) -> Iterator[Portal]:
 
 def _read(statement: Statement, ids: list[int]) -> Iterator[Portal]:
     for portal, facility, source, brand in statement.rows(ids):
-        portal.facility, portal.source, facility.brand = facility, source, brand
+        relate(portal, facility=facility, source=source)
+        relate(facility, brand=brand)
         yield portal

@@ -3,11 +3,11 @@
 import pytest
 from django.db import connection
 
-from common.statements import Statement, columns_but
+from common.statements import Statement, columns_but, relate
 from flows.models import PatientFlow
 from organizations.models import ApiKey, Organization
 from organizations.operations import create_api_key
-from sources.models import ClientRegistration
+from sources.models import ClientRegistration, Source
 from sources.operations import NewClient, add_source
 
 
@@ -40,6 +40,22 @@ def test_values_are_those_of_a_queryset_and_secrets_are_decrypted(registration):
     assert owner is None
     assert read == registration
     assert not read._state.adding
+
+
+def test_what_was_read_beside_a_row_is_what_its_foreign_key_leads_to(registration, django_assert_num_queries):
+    statement = Statement(
+        "SELECT {columns} FROM {registration} JOIN {source} ON source.id = registration.source_id",
+        registration=(ClientRegistration, None),
+        source=(Source, None),
+    )
+    ((read, source),) = statement.rows()
+
+    relate(read, source=source, organization=None)
+    assert source.pk == registration.source_id
+
+    with django_assert_num_queries(0):
+        assert read.source is source
+        assert read.organization is None
 
 
 def test_what_was_read_can_be_saved_and_followed(registration):
