@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Tests wait for servers and processes some of the time: more of them at once than there are cores. The parts of
 # `make test` run side by side, so that one waits while another works.
-AT_ONCE ?= 3
+AT_ONCE ?= 4
 # Files that take long begin first, so that nobody waits for one of them at the end.
 LONG := tests/sources/test_golden.py tests/sources/imports/test_kill.py tests/admin/test_pages.py tests/fuzz \
   tests/webhooks/test_admin_browser.py tests/admin/test_browser.py \

@@ -133,7 +133,7 @@ class MetadataField(serializers.Field[Any, Any, Any, Any]):
             self.fail("keys")
         if any(len(key) > METADATA_KEY_LENGTH for key in data):
             self.fail("key_length")
-        if len(json.dumps(data, ensure_ascii=False).encode()) > METADATA_BYTES:
+        if len(json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()) > METADATA_BYTES:
             self.fail("size")
         return data
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+import time_machine
 from django.db import InternalError, connection
 from django.test import Client
 from django.utils import timezone
@@ -80,6 +81,16 @@ def test_a_revoked_and_an_expired_key_are_refused(organization):
 
     expired = api_of(organization, expires_at=timezone.now() - timedelta(seconds=1))
     assert expired.get("/patients").problem == (401, "expired_api_key", None)
+
+
+def test_a_key_is_good_up_to_the_moment_at_which_it_expires(organization):
+    end = timezone.now() + timedelta(days=1)
+    api = api_of(organization, expires_at=end)
+
+    with time_machine.travel(end - timedelta(milliseconds=1), tick=False):
+        assert api.get("/patients").status == 200
+    with time_machine.travel(end, tick=False):
+        assert api.get("/patients").problem == (401, "expired_api_key", None)
 
 
 def test_keys_say_their_environment_and_only_a_digest_is_kept(organization, production_organization):

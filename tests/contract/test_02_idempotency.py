@@ -82,6 +82,16 @@ def test_the_same_key_and_another_body_or_path_is_409(api, path, body):
     assert PatientFlow.objects.count() == 0
 
 
+def test_the_same_key_and_body_at_another_address_is_409_and_does_nothing(api):
+    first, second = api.post("/sessions", FLOW).json, api.post("/sessions", FLOW).json
+    assert post(api, f"/sessions/{first['id']}/expire", {}).json["status"] == "expired"
+
+    answer = post(api, f"/sessions/{second['id']}/expire", {})
+
+    assert answer.problem == (409, "resource_conflict", "Idempotency-Key")
+    assert api.get(f"/sessions/{second['id']}").json["status"] == "open"
+
+
 def test_an_error_is_not_kept_so_that_a_corrected_request_may_use_the_key(api):
     assert post(api, body={"patient_id": ""}).status == 400
     assert post(api, "/sessions", FLOW | {"connection_id": "fhirsrc_" + "a" * 24}).status == 404
@@ -193,6 +203,15 @@ def test_old_answers_are_purged_in_batches_and_young_ones_stay(api, monkeypatch)
 
     assert IdempotencyKey.objects.count() == 1
     assert post(api, key="young").headers["Idempotent-Replayed"] == "true"
+
+
+def test_an_answer_that_is_not_a_day_old_outlives_the_purge(api):
+    with time_machine.travel(timezone.now() - timedelta(hours=23, minutes=59)):
+        first = post(api, "/sessions", FLOW)
+
+    purge_idempotency_keys(0)
+
+    assert post(api, "/sessions", FLOW).json == first.json
 
 
 def test_what_is_kept_is_encrypted_and_the_key_itself_is_not_kept(api):

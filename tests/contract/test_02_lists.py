@@ -4,6 +4,8 @@ import base64
 import string
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +13,7 @@ from common.pagination import MAX_LIMIT
 from patients.models import Patient
 from sources.operations import add_source
 from tests.api_client import Api
+from tests.flows.test_plans import assert_reads_little, plan_of, statements
 
 FLOW = {"patient_id": "p-1", "return_url": "https://app.example/back"}
 TOLERANT = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -82,6 +85,30 @@ def test_a_page_deep_in_a_list_costs_the_queries_of_the_first(api, organization,
     for query in ("limit=10", f"limit=10&starting_after={first}"):
         with django_assert_num_queries(2):  # the key, the rows
             api.get(f"/patients?{query}")
+
+
+FILL = """
+    INSERT INTO patients_patient (id, organization_id, reference, email, metadata, created_at, updated_at)
+    SELECT lpad(n::text, 26, '0'), %s, 'n-' || n, 'same@x.example', '{}', clock_timestamp() + n * interval '1 ms', now()
+    FROM generate_series(1, 20000) n
+"""
+
+
+@pytest.mark.parametrize("filters", [{}, {"email": "same@x.example"}], ids=str)
+def test_a_page_deep_in_a_list_reads_only_its_own_rows(api, organization, filters):
+    for number in range(30):
+        api.post("/patients", {"patient_id": f"p-{number}", "email": "same@x.example"})
+    cursor = api.get("/patients", filters).json["next_cursor"]
+    with connection.cursor() as database:
+        database.execute(FILL, [organization.pk])  # all of them newer
+        database.execute("ANALYZE patients_patient")
+
+    with CaptureQueriesContext(connection) as asked:
+        page = api.get("/patients", filters | {"starting_after": cursor}).json
+
+    assert [row["id"] for row in page["data"]] == [f"p-{number}" for number in reversed(range(10, 20))]
+    (statement,) = [each for each in statements(asked) if 'FROM "patients_patient"' in each]
+    assert_reads_little(plan_of(statement))
 
 
 def test_rows_that_come_and_go_between_pages_move_nothing(api, organization):

@@ -150,6 +150,11 @@ def test_what_belongs_to_a_patient_speaks_the_words_of_patients(api):
     assert api.get("/connections", {"limit": "0"}).problem == (400, "bad_request", "limit")
 
 
+def test_an_address_below_patients_that_leads_nowhere_speaks_the_words_of_patients(api):
+    assert api.get("/patients/").problem == (404, "not_found", None)
+    assert api.get("/patient-flows/").problem == (404, "resource_not_found", None)
+
+
 def test_param_names_the_field_at_fault_dotted_where_it_is_nested(api):
     body = {"patient_id": "p", "return_url": "https://app.example/"}
 

@@ -1,5 +1,6 @@
 """Contract §4: patients. Revocation at portals, what an erasure takes along and races are in tests/patients."""
 
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
@@ -127,6 +128,25 @@ def test_names_of_every_kind_are_kept_as_they_are(api, name):
     assert api.post("/patients", {"patient_id": "p", "name": name}).json["name"] == name
 
 
+def test_names_and_emails_may_be_as_long_as_their_limits(api):
+    longest = {"name": "x" * 200, "email": "a" * 244 + "@b.example"}
+
+    for answer in (
+        api.post("/patients", {"patient_id": "p-1"} | longest),
+        api.put("/patients/p-1", {"patient_id": "p-1"} | longest),
+        api.get("/patients/p-1"),
+    ):
+        assert {name: answer.json[name] for name in longest} == longest
+
+
+def test_emails_are_kept_and_found_as_they_were_written(api):
+    email = "Ana.O'Brien+Portal@B.Example"
+
+    assert api.post("/patients", {"patient_id": "p-1", "email": email}).json["email"] == email
+    assert [entry["email"] for entry in api.get("/patients", {"email": email}).json["data"]] == [email]
+    assert api.get("/patients", {"email": email.lower()}).json["data"] == []
+
+
 @pytest.mark.parametrize("prefix", RESERVED)
 def test_reserved_prefixes_are_refused(api, prefix):
     assert api.post("/patients", {"patient_id": f"{prefix}1"}).problem == (400, "invalid_request", "patient_id")
@@ -246,6 +266,26 @@ def test_a_cursor_is_good_only_for_its_own_list(api, api_of_other):
     assert api_of_other.get("/patients", {"starting_after": cursor}).problem[0] == 400
 
 
+def test_a_cursor_of_all_patients_is_not_one_of_the_patients_with_an_id(api):
+    for number in range(3):
+        api.post("/patients", {"patient_id": f"p-{number}"})
+    cursor = api.get("/patients", {"limit": 1}).json["next_cursor"]
+
+    answer = api.get("/patients", {"patient_id": "p-1", "starting_after": cursor})
+
+    assert answer.problem == (400, "invalid_request", "starting_after")
+
+
+def test_a_cursor_of_the_patients_with_one_email_is_not_one_of_those_with_another(api):
+    for number in range(4):
+        api.post("/patients", {"patient_id": f"p-{number}", "email": "ab"[number % 2] + "@x.example"})
+    cursor = api.get("/patients", {"email": "a@x.example", "limit": 1}).json["next_cursor"]
+
+    answer = api.get("/patients", {"email": "b@x.example", "starting_after": cursor})
+
+    assert answer.problem == (400, "invalid_request", "starting_after")
+
+
 # GET /patients/{id}
 
 
@@ -291,6 +331,16 @@ def test_the_detail_adds_the_connections_with_every_documented_field(api, browse
     assert (shown["last_synced_at"], shown["records_count"]) == (None, 0)
 
 
+def test_a_connection_has_all_its_scopes_in_the_order_in_which_they_were_granted(api, browser, portal, riverside):
+    connect_at(api, browser, portal, riverside)
+    granted = ["patient/*.rs", "launch/patient", "offline_access", "openid", "fhirUser"]
+    Connection.objects.update(scopes=granted)
+
+    [shown] = api.get("/patients/p-1").json["connections"]
+
+    assert shown["scopes"] == granted
+
+
 def test_connections_are_newest_first_failed_attempts_included(api, browser, portal, riverside, flow):
     connect_at(api, browser, portal, riverside)
     browser.open(portal.sign_in(browser.leave_for(flow, riverside.id), decision="deny"))
@@ -301,6 +351,40 @@ def test_connections_are_newest_first_failed_attempts_included(api, browser, por
     assert failed["id"].startswith("conn_")
     assert failed["failure_at"] is not None
     assert active["status"] == "active"
+
+
+def test_a_connection_that_changes_keeps_its_place_among_the_others(api, browser, portal, riverside, flow):
+    older = connect_at(api, browser, portal, riverside)
+    browser.open(portal.sign_in(browser.leave_for(flow, riverside.id), decision="deny"))
+
+    api.delete(path_of(older))
+
+    statuses = [connection["status"] for connection in api.get("/patients/p-1").json["connections"]]
+    assert statuses == ["failed", "disconnected"]
+
+
+def test_a_connection_says_to_the_millisecond_when_it_was_made_when_it_changed_and_when_it_failed(
+    api, browser, portal, riverside
+):
+    connect_at(api, browser, portal, riverside)
+    noon, hour = datetime(2026, 4, 25, 12, 0, 0, 123456, tzinfo=UTC), timedelta(hours=1)
+    Connection.objects.update(
+        status=ConnectionStatus.REFRESH_FAILED,
+        failure_code="refresh_rejected",
+        created_at=noon,
+        failure_at=noon + hour,
+        updated_at=noon + 2 * hour,
+        last_synced_at=noon + 3 * hour,
+    )
+
+    [shown] = api.get("/patients/p-1").json["connections"]
+
+    assert {name: shown[name] for name in ("created_at", "failure_at", "updated_at", "last_synced_at")} == {
+        "created_at": "2026-04-25T12:00:00.123Z",
+        "failure_at": "2026-04-25T13:00:00.123Z",
+        "updated_at": "2026-04-25T14:00:00.123Z",
+        "last_synced_at": "2026-04-25T15:00:00.123Z",
+    }
 
 
 # PUT /patients/{id}
@@ -520,6 +604,19 @@ def test_signing_in_again_renews_a_disconnected_connection_under_its_id(
     again = connect_at(api, browser, portal, riverside)
 
     assert (again.pk, again.status) == (connection.pk, "active")
+
+
+def test_signing_in_again_renews_access_that_the_portal_refused_to_go_on_with(api, browser, portal, riverside):
+    connection = connect_at(api, browser, portal, riverside)
+    Connection.objects.update(
+        status=ConnectionStatus.REFRESH_FAILED, failure_code="refresh_rejected", failure_at=connection.created_at
+    )
+
+    connect_at(api, browser, portal, riverside)
+
+    [shown] = api.get("/patients/p-1").json["connections"]
+    assert (shown["id"], shown["status"]) == (f"conn_{connection.pk}", "active")
+    assert (shown["failure_code"], shown["failure_at"]) == (None, None)
 
 
 # Every call

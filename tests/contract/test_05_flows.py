@@ -65,7 +65,7 @@ def test_metadata_lands_on_the_flow_and_not_on_the_patient(api):
 
 @pytest.mark.parametrize(
     "metadata",
-    [{f"{number:040}": number for number in range(50)}, {"k": "x" * (16 * 1024 - len('{"k": ""}'))}],
+    [{f"{number:040}": number for number in range(50)}, {"k": "x" * (16 * 1024 - len('{"k":""}'))}],
     ids=["fifty keys", "16 KB"],
 )
 def test_metadata_may_be_as_large_as_its_limits(api, metadata):
@@ -73,7 +73,7 @@ def test_metadata_may_be_as_large_as_its_limits(api, metadata):
 
 
 def test_metadata_beyond_16_kb_is_refused(api):
-    metadata = {"k": "é" * (8 * 1024 - 4)}
+    metadata = {"k": "é" * (8 * 1024 - 3)}
 
     assert api.post("/sessions", BODY | {"metadata": metadata}).problem == (400, "bad_request", "metadata")
 
@@ -111,6 +111,13 @@ def test_a_patient_whom_nothing_new_is_told_about_counts_as_unchanged(api, given
     api.post("/sessions", BODY | given)
 
     assert Patient.objects.values().get() == before
+
+
+def test_names_and_emails_may_be_as_long_as_those_of_patients(api):
+    api.post("/sessions", BODY | {"patient_name": "x" * 200, "patient_email": "a" * 244 + "@b.example"})
+
+    patient = api.get("/patients/p-1").json
+    assert (patient["name"], patient["email"]) == ("x" * 200, "a" * 244 + "@b.example")
 
 
 def test_details_are_filled_in_where_there_were_none(api):

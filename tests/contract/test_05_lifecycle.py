@@ -103,6 +103,17 @@ def test_a_cursor_of_one_status_or_patient_is_not_one_of_another(api):
         assert answer.problem == (400, "invalid_request", "starting_after")
 
 
+@pytest.mark.parametrize(("status", "other"), [("open", "expired"), ("expired", "complete"), ("complete", "open")])
+def test_a_cursor_of_one_status_is_not_one_of_another_status(api, status, other):
+    for _ in range(2):
+        make(api, status)
+    cursor = api.get("/patients/p-1/sessions", {"status": status, "limit": 1}).json["next_cursor"]
+
+    answer = api.get("/patients/p-1/sessions", {"status": other, "starting_after": cursor})
+
+    assert answer.problem == (400, "invalid_request", "starting_after")
+
+
 BAD_QUERIES = [
     *[("status", value) for value in ("", "Open", "closed", "open ", "open,expired")],
     *[("limit", value) for value in ("0", "101", "abc", "", "-1", "1.0", "٣")],

@@ -43,6 +43,18 @@ def test_a_source_has_the_contracts_keys(api):
     assert api.get(f"/connections/{made.pk}").json == listed
 
 
+def test_a_source_says_where_its_logo_and_its_portal_are_wherever_it_is_shown(api):
+    made = source("River", logo_url="https://river.example/logo.svg", portal_url="https://my.river.example")
+    facility("River Clinic", made)
+
+    (listed,) = api.get("/connections").json["data"]
+    (found,) = api.get("/connections", {"q": "river"}).json["data"]
+
+    for shown in (listed, found, api.get(f"/connections/{made.pk}").json):
+        assert shown["logo_url"] == "https://river.example/logo.svg"
+        assert shown["portal_url"] == "https://my.river.example"
+
+
 def test_the_catalogue_is_listed_by_name_and_every_source_once(api):
     for number in range(23):
         source(f"River {number % 5}", offered=False)
@@ -137,7 +149,9 @@ def test_the_type_narrows_the_list_and_the_search(api):
 
     assert [one["name"] for one in api.get("/connections", {"type": "epic"}).json["data"]] == ["A"]
     assert [one["name"] for one in api.get("/connections", {"type": "epic", "q": "river"}).json["data"]] == ["A"]
-    assert api.get("/connections", {"type": "unheard-of"}).json["data"] == []
+    for other in ("unheard-of", "epi", "Epic", "epic "):
+        assert api.get("/connections", {"type": other}).json["data"] == []
+        assert api.get("/connections", {"type": other, "q": "river"}).json["data"] == []
 
 
 def test_an_empty_search_is_the_whole_list_and_one_without_words_finds_nothing(api):
@@ -192,6 +206,26 @@ def test_a_cursor_belongs_to_its_words_its_type_and_its_workspace(api, api_of_ot
         answer = api.get("/connections", query | {"starting_after": cursor})
         assert answer.problem == (400, "bad_request", "starting_after")
     assert api_of_other.get("/connections", {"q": "river", "starting_after": found}).status == 400
+
+
+@pytest.mark.parametrize(
+    ("asked", "other"),
+    [
+        ({"type": "epic"}, {"type": "cerner"}),
+        ({"q": "river", "type": "epic"}, {"q": "river", "type": "cerner"}),
+        ({"q": "river", "near": "94601"}, {"q": "river", "near": "94612"}),
+        ({"near": "94601"}, {"near": "94612"}),
+    ],
+    ids=str,
+)
+def test_a_cursor_of_the_same_filters_with_other_values_is_refused(api, asked, other):
+    for number in range(3):
+        facility(f"River {number}", source(f"{number}", type="epic"), postal_code="94601")
+    cursor = api.get("/connections", asked | {"limit": 1}).json["next_cursor"]
+
+    answer = api.get("/connections", other | {"starting_after": cursor})
+
+    assert answer.problem == (400, "bad_request", "starting_after")
 
 
 @pytest.mark.parametrize(

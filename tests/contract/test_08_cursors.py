@@ -183,6 +183,23 @@ def test_a_cursor_of_other_filters_is_refused(api, cursors, name, filters):
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize(
+    ("asked", "other"),
+    [
+        ({"type": "Observation"}, {"type": "Condition"}),
+        ({"type": "Observation"}, {"type": "Condition,Observation"}),
+        ({"since": "2020-01-01T00:00:00Z"}, {"since": "2020-01-01T00:00:01Z"}),
+    ],
+)
+def test_a_cursor_of_the_same_filters_with_other_values_is_refused(api, access, name, asked, other):
+    store(access, observations(9))
+    page = get(api, count=3, starting_after=get(api, count=3, **asked)["next_cursor"], **asked)
+    cursor = {"starting_after": page["next_cursor"], "ending_before": page["previous_cursor"]}[name]
+
+    assert api.get(PATH, other | {name: cursor}).problem == (400, "invalid_request", name)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_a_cursor_of_another_patient_is_refused(api, organization, cursors, name):
     store(connection_of(create_patient(organization=organization, reference="p-2")), observations(9))
 

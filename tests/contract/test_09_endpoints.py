@@ -295,6 +295,25 @@ def test_a_description_is_taken_away_with_null_and_metadata_with_an_empty_object
     assert (after["description"], after["metadata"]) == (None, {})
 
 
+def test_each_change_says_when_it_was_made_and_leaves_the_beginning_as_it_was(api, endpoint):
+    path, now = path_of(endpoint), timezone.now()
+    changes = [
+        lambda: api.patch(path, {"description": "x"}),
+        lambda: api.patch(path, {"status": "disabled"}),
+        lambda: api.patch(path, {"status": "active"}),
+        lambda: api.post(f"{path}/rotate-secret", {}),
+    ]
+
+    for hours, change in enumerate(changes, start=1):
+        later = now + timedelta(hours=hours)
+        with time_machine.travel(later, tick=False):
+            changed = change().json
+
+        stamp = later.strftime("%Y-%m-%dT%H:%M:%S.") + f"{later.microsecond // 1000:03}Z"
+        assert (changed["updated_at"], changed["created_at"]) == (stamp, endpoint["created_at"])
+        assert api.get(path).json["updated_at"] == stamp
+
+
 def test_nothing_given_changes_nothing(api, endpoint):
     before = api.get(path_of(endpoint)).json
 
@@ -310,6 +329,7 @@ def test_nothing_given_changes_nothing(api, endpoint):
         ({"events": []}, "events"),
         ({"events": ["*", "nothing"]}, "events.1"),
         ({"description": ""}, "description"),
+        ({"description": "x" * 501}, "description"),
         ({"metadata": None}, "metadata"),
         ({"status": None}, "status"),
         ({"status": "enabled"}, "status"),
@@ -431,6 +451,14 @@ def test_an_overlap_is_whole_seconds_up_to_a_day(api, endpoint, seconds):
     answer = api.post(f"{path_of(endpoint)}/rotate-secret", {"expire_current_in": seconds})
 
     assert answer.problem == (400, "bad_request", "expire_current_in")
+    assert Endpoint.objects.get().secret == endpoint["secret"]
+
+
+@pytest.mark.parametrize(("body", "param"), [({"overlap": 60}, "overlap"), ({"secret": "whsec_x"}, "secret")])
+def test_a_rotation_takes_no_other_fields(api, endpoint, body, param):
+    answer = api.post(f"{path_of(endpoint)}/rotate-secret", {"expire_current_in": 60} | body)
+
+    assert answer.problem == (400, "bad_request", param)
     assert Endpoint.objects.get().secret == endpoint["secret"]
 
 

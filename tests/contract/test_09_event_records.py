@@ -168,6 +168,19 @@ def test_a_cursor_is_good_for_its_own_endpoint_and_filter_only(api, organization
         assert api.get(path, {"starting_after": cursor}).problem == (400, "bad_request", "starting_after")
 
 
+def test_a_cursor_of_what_was_delivered_is_not_one_of_what_was_not(api, organization, row):
+    for number in range(4):
+        tell(organization, number)
+    for delivery in row.deliveries.order_by("pk")[:2]:
+        deliver(delivery)
+    path = f"/webhooks/{row.public_id}/events"
+
+    for origin, other in (("true", "false"), ("false", "true")):
+        cursor = api.get(path, {"delivered": origin, "limit": 1}).json["next_cursor"]
+        answer = api.get(path, {"delivered": other, "starting_after": cursor})
+        assert answer.problem == (400, "bad_request", "starting_after")
+
+
 def test_one_is_read_by_its_id_as_it_is_in_the_list_and_its_fact_by_the_facts(api, api_of_other, organization, row):
     told = tell(organization)
     (record,) = records(api, row)

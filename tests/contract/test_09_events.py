@@ -262,7 +262,13 @@ def cursors(page) -> dict[str, str]:
 
 @pytest.mark.parametrize("param", DIRECTIONS)
 def test_a_cursor_is_good_for_its_own_filters_only(api, ten, param):
-    asked = [{}, {"type": "session.expired"}, {"type": "session.completed"}, {"since": "2026-04-25T14:30:00Z"}]
+    asked = [
+        {},
+        {"type": "session.expired"},
+        {"type": "session.completed"},
+        {"since": "2026-04-25T14:30:00Z"},
+        {"since": "2026-04-25T14:31:00Z"},
+    ]
     found = [cursors(get(api, limit=1, **filters))[param] for filters in asked]
 
     for place, filters in enumerate(asked):

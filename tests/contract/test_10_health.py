@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 
@@ -48,6 +49,13 @@ def test_health_needs_no_key_and_tells_the_time(client):
     assert answer["server_time"] == datetime.fromisoformat(answer["server_time"]).isoformat(
         timespec="milliseconds"
     ).replace("+00:00", "Z")
+
+
+def test_the_time_that_health_tells_is_now(client):
+    with time_machine.travel(datetime(2026, 4, 25, 14, 30, 0, 123456, tzinfo=UTC), tick=False):
+        answer = client.get("/health").json()
+
+    assert answer["server_time"] == "2026-04-25T14:30:00.123Z"
 
 
 def test_health_asks_nothing_of_the_database(client, django_assert_num_queries, db):

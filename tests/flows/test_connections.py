@@ -1,7 +1,7 @@
 """What came of the sign-ins of flows, as a list of flows tells it."""
 
 import itertools
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -59,6 +59,18 @@ def test_a_flow_has_what_came_of_its_sign_ins_newest_first_and_failed_ones_witho
     assert (first["id"], first["status"], first["failure_code"]) == (f"conn_{works.id}", "active", None)
     assert {connection["connection_id"] for connection in found["connections"]} == {source.id}
     assert api.get(f"/sessions/{found['id']}").json == found
+
+
+def test_a_connection_says_to_the_millisecond_when_it_was_made_and_when_it_failed(api, patient, source):
+    flow, noon = new_flow(patient), datetime(2026, 4, 25, 12, 0, 0, 123456, tzinfo=UTC)
+    _, failed = new_connections(patient, source, flow)
+    signed_in(flow, failed)
+    Connection.objects.filter(pk=failed.pk).update(created_at=noon, failure_at=noon + timedelta(hours=1))
+
+    [flow_] = api.get("/patients/p-1/sessions").json["data"]
+
+    [shown] = flow_["connections"]
+    assert (shown["created_at"], shown["failure_at"]) == ("2026-04-25T12:00:00.123Z", "2026-04-25T13:00:00.123Z")
 
 
 def test_a_connection_that_two_flows_renewed_is_listed_with_both_and_once_with_each(api, patient, source):

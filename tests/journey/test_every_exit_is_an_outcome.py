@@ -1,8 +1,10 @@
 """Whatever a portal does, the patient reads a page, the app a failure code, and staff the portal's own words."""
 
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from common.outbound import Limits, session
@@ -282,6 +284,17 @@ def test_a_sign_in_that_took_longer_than_its_state_lives(api, browser, riverside
     assert "Signing in took longer than 15 minutes" in browser.text
     assert Connection.objects.get().failure_code == "oauth_state_expired"
     assert portal.received("/token") == []
+
+
+@pytest.mark.parametrize(("seconds", "outcome"), [(-5, ("active", None)), (5, ("failed", "oauth_state_expired"))])
+def test_a_patient_has_15_minutes_to_sign_in(api, browser, riverside, portal, flow, seconds, outcome):
+    leaving = browser.leave_for(flow, riverside.id)
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=15, seconds=seconds)):
+        browser.open(portal.sign_in(leaving))
+
+    [connection] = api.get(f"/patient-flows/{flow['id']}").json["connections"]
+    assert (connection["status"], connection["failure_code"]) == outcome
 
 
 def test_a_registration_deleted_while_the_patient_was_away(api, browser, riverside, portal, flow):

@@ -112,6 +112,16 @@ def test_the_app_is_told_once_with_totals(connection, chart):
     }
 
 
+def test_the_app_is_told_how_long_it_took_in_milliseconds(connection):
+    begun = timezone.now() - timedelta(seconds=90)
+    Pull.objects.filter(pk=open_pull(connection).pk).update(started_at=begun)
+
+    pull = go_on(connection)
+
+    [event] = Event.objects.filter(type="records.sync.completed")
+    assert event.object["duration_ms"] == (pull.ended_at - begun) // timedelta(milliseconds=1)
+
+
 def test_a_scheduled_pull_asks_only_for_what_changed(connection, chart):
     chart.add("Observation", "o1", meta={"lastUpdated": "2020-01-01T00:00:00Z"})
     begun = timezone.now()

@@ -105,6 +105,21 @@ def test_a_connection_without_access_fails_with_a_reason_and_an_event(connection
     assert again(connection).last_synced_at is None
 
 
+def test_the_app_is_told_of_a_failure_with_whose_records_did_not_come_and_from_where(connection):
+    disconnect(patient=connection.patient, connection_id=connection.pk, now=timezone.now())
+
+    pull = go_on(connection)
+
+    [event] = Event.objects.filter(type="records.sync.failed")
+    assert event.object == {
+        "resource_type": "records_sync",
+        "patient_id": "p-1",
+        "connection_id": connection.source_id,
+        "error_message": pull.problem,
+    }
+    assert event.patient_id == connection.patient_id
+
+
 def test_a_patient_who_is_erased_in_the_middle_leaves_nothing(connection, chart, organization):
     chart.add("Condition", "c1", "c2", "c3")
 

@@ -60,6 +60,17 @@ def test_what_is_written_goes_out_at_once(endpoint, receiver, monkeypatch):
     assert (delivery.attempts, delivery.next_attempt_at, delivery.last_response_body) == (1, None, "thanks")
 
 
+def test_an_attempt_is_signed_with_the_moment_at_which_it_began_and_not_with_that_of_the_event(endpoint, receiver):
+    [delivery] = told_of(endpoint, now=timezone.now() - timedelta(hours=20))
+    with dispatching():
+        eventually(lambda: is_delivered(delivery))
+
+    [heard] = receiver.heard
+    seconds = int(Attempt.objects.get().started_at.timestamp())
+    assert heard.headers["medblocks-signature"].startswith(f"t={seconds},v1=")
+    assert heard.headers["webhook-timestamp"] == str(seconds)
+
+
 def test_what_was_there_before_goes_out_too(endpoint):
     told_of(endpoint, 100)
 

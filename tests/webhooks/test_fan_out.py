@@ -120,6 +120,13 @@ def test_a_flow_is_told_of_once_by_its_own_name_if_the_endpoint_asked_for_all_th
     assert [delivery.type for delivery in due_to(endpoint)] == ["patient_session.completed"]
 
 
+@pytest.mark.parametrize("wanted", [["*", "session.completed"], ["session.completed", "*"]])
+def test_all_events_beside_a_name_include_a_flow_once_by_its_own_name(api, organization, wanted):
+    endpoint = new_endpoint(organization, *wanted)
+    completed(api, "patient_flow")
+    assert [delivery.type for delivery in due_to(endpoint)] == ["patient_flow.completed"]
+
+
 def test_of_two_names_that_are_not_its_own_it_gets_the_first_that_the_endpoint_asked_for(api, organization):
     endpoint = new_endpoint(organization, "session.completed", "patient_session.completed")
     completed(api, "patient_flow")

@@ -115,6 +115,23 @@ def test_a_2xx_counts_whatever_comes_after_its_headers(organization, behaviour, 
     assert delivery.delivered_at >= attempt.started_at
 
 
+def test_a_receiver_has_five_seconds_to_answer(organization):
+    with Receiver(does.hangs_after()) as receiver:
+        attempt = came_of(delivery_at(organization, url=receiver.url))
+
+    assert (attempt.outcome, attempt.problem) == (Outcome.FAILED, TOO_LONG)
+    assert 4_900 <= attempt.duration_ms < 9_000
+
+
+def test_the_first_4_kb_of_an_answer_are_kept(organization):
+    said = b"".join(b"%07d " % number for number in range(1000))
+    with Receiver(does.answers(200, said)) as receiver:
+        delivery = delivery_at(organization, url=receiver.url)
+        came_of(delivery)
+
+    assert delivery.last_response_body == said[:4096].decode()
+
+
 @pytest.mark.parametrize(("status", "outcome"), [(200, Outcome.DELIVERED), (503, Outcome.FAILED)])
 def test_who_has_said_a_status_in_time_need_not_come_to_an_end(organization, monkeypatch, status, outcome):
     monkeypatch.setattr(sending, "SECONDS", 1.5)
