@@ -14,18 +14,23 @@ from sources.searching import index
 
 # A worker says every ten seconds that it is alive.
 HEARTBEAT_IS_OLD = timedelta(seconds=60)
+# A worker that starts, and a database that comes back, are there after so long.
+RETRY_AFTER_SECONDS = 10
 
 logger = logging.getLogger(__name__)
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 where all checks pass, else 503; each check with a plain reason, which says nothing of the installation."""
+    """200 where all checks pass, else 503 and when to ask again; each check with a plain reason, which says nothing of
+    the installation."""
     if request.method not in ("GET", "HEAD"):
         return only_read(request)
     reasons = what_is_missing()
     all_there = not any(reasons.values())
     checks = {name: {"ok": reason is None, "reason": reason} for name, reason in reasons.items()}
-    return JsonResponse({"ok": all_there, "checks": checks}, status=200 if all_there else 503)
+    if all_there:
+        return JsonResponse({"ok": True, "checks": checks})
+    return JsonResponse({"ok": False, "checks": checks}, status=503, headers={"Retry-After": RETRY_AFTER_SECONDS})
 
 
 def what_is_missing() -> dict[str, str | None]:

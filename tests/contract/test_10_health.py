@@ -82,6 +82,13 @@ def test_a_worker_whose_heart_stopped_is_missing(client, running):
     assert checks(client) == (503, False, ["worker"])
 
 
+def test_what_is_not_ready_says_when_to_ask_again(client, running):
+    assert "Retry-After" not in client.get("/health/ready").headers
+    beat("now() - interval '5 minutes'")
+
+    assert int(client.get("/health/ready").headers["Retry-After"]) >= 1
+
+
 def test_a_machine_without_an_index_is_not_ready_and_asking_builds_none(client, db):
     beat("now()")
 
