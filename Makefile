@@ -62,7 +62,7 @@ openapi: .venv/.dev
 FOR_HOURS := -o faulthandler_timeout=10800
 
 # FUZZ_SEED=2 makes up other requests.
-fuzz: export FUZZ_EXAMPLES ?= 3000
+fuzz: export FUZZ_EXAMPLES ?= 1000
 fuzz: .venv/.dev
 	@$(BIN)/python -m pytest $(FOR_HOURS) tests/fuzz -q --show-capture=no
 
