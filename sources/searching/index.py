@@ -46,6 +46,8 @@ class OpenIndex:
     path: Path
     searcher: tantivy.Searcher
     checked_at: float
+    highest_frequency: int
+    """In how many documents the most frequent of all words is."""
 
     def is_common(self, word: str) -> bool:
         """Whether so many places have this word that its beginning finds nothing new."""
@@ -178,9 +180,15 @@ def _opened(path: Path) -> OpenIndex | None:
             return None
         opened = tantivy.Index.open(str(path))
         opened.config_reader(reload_policy="manual")
-        return OpenIndex(path, opened.searcher(), time.monotonic())
+        searcher = opened.searcher()
+        return OpenIndex(path, searcher, time.monotonic(), _highest_frequency(searcher))
     except (OSError, ValueError):
         return None
+
+
+def _highest_frequency(searcher: tantivy.Searcher) -> int:
+    most = searcher.search(tantivy.Query.all_query(), limit=1, count=False, order_by_field="frequency").hits
+    return int(most[0][0] or 0) if most else 0
 
 
 def _build(path: Path) -> OpenIndex:

@@ -25,15 +25,22 @@ def corrections(word: Word, index: OpenIndex, *, unfinished: bool, at_last: bool
     if len(typed) < _ONE_FROM or not typed.isalpha():
         return ()
     least = 1 if at_last else _frequency(typed, index) * _SUSPICIOUS
+    if least > index.highest_frequency:
+        return ()
     found = _similar(typed, 1, index)
     if unfinished and len(word.typed) > _ONE_FROM:
         found += _similar(word.typed, 1, index, prefix=True)
-    if len(typed) >= (_TWO_AT_LAST_FROM if at_last else _TWO_FROM):
-        found += _similar(typed, 2, index)
-    likely = [text for text, frequency in found if frequency >= least and text != typed]
+    likely = _likely(found, typed, least)
+    # Looking for two typos takes ten times as long as for one: it is for words that one cannot explain.
+    if (at_last or not likely) and len(typed) >= (_TWO_AT_LAST_FROM if at_last else _TWO_FROM):
+        likely += _likely(_similar(typed, 2, index), typed, least)
     return tuple(
         Word(text, form := canonical(text), index.is_common(form)) for text in list(dict.fromkeys(likely))[:_CANDIDATES]
     )
+
+
+def _likely(found: list[tuple[str, int]], typed: str, least: int) -> list[str]:
+    return [text for text, frequency in found if frequency >= least and text != typed]
 
 
 def is_known(word: Word, index: OpenIndex) -> bool:
