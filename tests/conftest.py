@@ -1,5 +1,7 @@
 """What every test gets: settings of its own, PostgreSQL, and no network but loopback."""
 
+import signal
+
 import pytest
 from django.core.cache import cache
 from django.test import TransactionTestCase
@@ -12,6 +14,10 @@ from tests.api_client import Api
 from tests.emptying import empty_database
 
 TransactionTestCase._fixture_teardown = empty_database
+
+# A run in the background of a shell ignores Ctrl-C, and so would every process that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
