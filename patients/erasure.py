@@ -4,8 +4,9 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection, transaction
-from django.db.models import CASCADE, SET_NULL, ForeignObjectRel, Model, QuerySet
+from django.db.models import CASCADE, SET_NULL, BooleanField, F, ForeignObjectRel, Func, Model, QuerySet
 
 from common.errors import NotFound
 from organizations.models import IdempotencyKey, Organization
@@ -53,7 +54,7 @@ def erase(rows: QuerySet[Any]) -> None:
     if relations:
         _lock(rows)
     for relation in relations:
-        hanging = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": rows})
+        hanging = relation.related_model._base_manager.filter(_leads_to(relation, rows))
         if relation.on_delete is CASCADE:
             erase(hanging)
         elif relation.on_delete is SET_NULL:
@@ -61,6 +62,20 @@ def erase(rows: QuerySet[Any]) -> None:
         else:
             raise TypeError(f"What becomes of {relation.related_model._meta.label} when a patient is erased?")
     rows._raw_delete(rows.db)
+
+
+def _leads_to(relation: ForeignObjectRel, rows: QuerySet[Any]) -> Func:
+    """The condition that a foreign key leads to one of `rows`, whose ids PostgreSQL collects first.
+
+    Joined instead, level by level, they can take hours where it believes tables to be empty that no longer are.
+    """
+    return Func(
+        F(relation.field.attname),
+        ArraySubquery(rows.values("pk")),
+        template="%(expressions)s)",
+        arg_joiner=" = ANY(",
+        output_field=BooleanField(),
+    )
 
 
 def _relations_to(model: type[Model]) -> list[ForeignObjectRel]:
