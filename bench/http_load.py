@@ -58,7 +58,7 @@ class Request:
 
 def load(port: int, request: Request, *, seconds: float) -> Load:
     """Send such requests with CLIENTS clients for `seconds`. Raises RuntimeError with an answer if none was 200, and
-    TimeoutError if they come to no end.
+    multiprocessing.TimeoutError if they come to no end.
 
     The clients are threads of two processes and read no more of HTTP than they need, so that they cost the server
     little of the machine.

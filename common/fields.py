@@ -34,13 +34,13 @@ class StrictSerializer(serializers.Serializer[Any]):
     def _writable_fields(self) -> list[serializers.Field[Any, Any, Any, Any]]:
         """Without those that are not given and need not be: rest_framework would find that out for each of them by an
         exception, which takes longer than to check what is given."""
-        given = getattr(self, "initial_data", None)
+        writable, given = list(super()._writable_fields), getattr(self, "initial_data", None)
         if not isinstance(given, dict):
-            return list(self.fields.values())
+            return writable
         return [
             field
-            for name, field in self.fields.items()
-            if field.required or name in given or field.default is not serializers.empty
+            for field in writable
+            if field.required or field.field_name in given or field.default is not serializers.empty
         ]
 
 

@@ -65,8 +65,8 @@ def tell_of_disabling(endpoint_id: str) -> bool:
 
 def _endpoint(endpoint_id: str, **state: Any) -> Endpoint | None:
     """The endpoint, if it is still in this state and somebody can be told. Without its secrets."""
-    told = Endpoint.objects.select_related("organization").exclude(organization__contact_email="")
-    return told.defer("secret", "previous_secret", "organization__logo").filter(pk=endpoint_id, **state).first()
+    told = Endpoint.objects.without_secrets().select_related("organization").exclude(organization__contact_email="")
+    return told.defer("organization__logo").filter(pk=endpoint_id, **state).first()
 
 
 def _send(endpoint: Endpoint, about: str, template: str, since: datetime) -> None:

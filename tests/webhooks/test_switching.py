@@ -89,9 +89,6 @@ def test_disabling_waits_for_nobody_who_is_at_its_deliveries(endpoint):
     assert due_to(endpoint) == []
 
 
-# Attempts whose workers died
-
-
 @pytest.mark.django_db(transaction=True)
 def test_an_event_that_was_being_written_meanwhile_is_held_soon(endpoint):
     written, may_end = threading.Event(), threading.Event()
@@ -117,6 +114,9 @@ def test_what_is_due_at_active_ones_is_not_held(endpoint):
 
     assert hold_strays() == 0
     assert refreshed(delivery).next_attempt_at is not None
+
+
+# Attempts whose workers died
 
 
 def test_an_attempt_that_nobody_will_make_again_becomes_unknown(endpoint):
