@@ -84,7 +84,7 @@ def _require(request: HttpRequest, permission: str) -> None:
 def _endpoint(request: HttpRequest, endpoint_id: str) -> Endpoint:
     """For staff who may change endpoints. Without its secrets, with which nothing is done here."""
     _require(request, "webhooks.change_endpoint")
-    return get_object_or_404(Endpoint.objects.defer("secret", "previous_secret"), pk=endpoint_id)
+    return get_object_or_404(Endpoint.objects.without_secrets(), pk=endpoint_id)
 
 
 def _act(

@@ -24,7 +24,10 @@ class Unreachable(OutboundError):
 
 
 class TimedOut(OutboundError):
-    pass
+    """Whether it was the deadline or the socket's own that noticed is chance, and nothing to tell."""
+
+    def __init__(self, host: str | None) -> None:
+        super().__init__(f"{host} took too long to answer.")
 
 
 class TooLarge(OutboundError):

@@ -98,7 +98,7 @@ def connect(connection: urllib3.connection.HTTPConnection) -> socket.socket:
         opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return opened
     if exchange.expired:
-        raise TimedOut(f"{connection.host} took too long to answer.") from problem
+        raise TimedOut(connection.host) from problem
     raise Unreachable(f"{connection.host} does not accept connections.") from problem
 
 

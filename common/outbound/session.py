@@ -100,7 +100,7 @@ class GuardedAdapter(HTTPAdapter):
                 if not self.keep_alive:
                     self.close()  # servers need not do as they are told
             if exchange.expired:
-                raise _too_late(request)
+                raise TimedOut(urlsplit(request.url or "").hostname)
         if response.is_redirect:
             problem = f"The server answered with a redirect (status {response.status_code})."
             raise Redirected(problem, location=response.headers["Location"])
@@ -131,17 +131,12 @@ def _translated(error: Exception, exchange: Exchange, request: requests.Prepared
         if isinstance(cause, OutboundError):
             return cause
     if exchange.expired or isinstance(error, requests.Timeout):
-        return _too_late(request)
+        return TimedOut(host)
     if isinstance(error, urllib3.exceptions.IncompleteRead | urllib3.exceptions.InvalidChunkLength):
         return Unreachable(f"The answer of {host} was cut off before its end.")
     if isinstance(error, requests.exceptions.SSLError):
         return Unreachable(f"The TLS certificate of {host} could not be verified.")
     return Unreachable(f"The connection to {host} failed ({type(error).__name__}).")
-
-
-def _too_late(request: requests.PreparedRequest) -> TimedOut:
-    """Whether it was the deadline or the socket's own that noticed is chance, and nothing to tell."""
-    return TimedOut(f"{urlsplit(request.url or '').hostname} took too long to answer.")
 
 
 def _was_closed(error: Exception) -> bool:
