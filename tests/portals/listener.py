@@ -164,7 +164,10 @@ class _Handler(BaseHTTPRequestHandler):
     def read(self) -> Request:
         """The request with its whole body."""
         target = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionError("Whoever asked was gone before its request was here.")
         at = self.server.listener.name
         return Request(at, self.command, target.path, _pairs(target.query), self.headers, body)
 
