@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
 from common.outbound import Reach
-from common.statements import Statement
+from common.statements import Statement, among
 from organizations.models import Environment, Organization
 from sources.models.directory import Directory
 from sources.models.registration import ClientRegistration
@@ -89,7 +89,8 @@ class Source(models.Model):
 
 # Every flow that names its sources begins with it.
 _OFFERED = Statement(
-    "SELECT {columns} FROM {source} WHERE source.id = ANY(%s) AND source.retired_at IS NULL AND source.environment = %s"
+    f"SELECT {{columns}} FROM {{source}} WHERE source.id = {among('text')}"  # noqa: S608  no value is in it
+    " AND source.retired_at IS NULL AND source.environment = %s"
     " AND (source.organization_id IS NULL OR source.organization_id = %s) AND EXISTS ("
     "SELECT FROM sources_clientregistration ready WHERE ready.environment = %s AND ready.is_ready"
     " AND (ready.organization_id IS NULL OR ready.organization_id = %s)"

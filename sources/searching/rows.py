@@ -6,7 +6,7 @@ reading all sources for the sake of a dozen.
 
 from collections.abc import Iterator
 
-from common.statements import Statement, relate
+from common.statements import Statement, among, listed, relate
 from sources.models import Facility, Portal, Source
 
 _READ = """
@@ -40,8 +40,8 @@ def _statement(condition: str) -> Statement:
     )
 
 
-_OF_FACILITIES = _statement("portal.facility_id = ANY(%s::bigint[])")
-_BY_ID = _statement("portal.id = ANY(%s::bigint[])")
+_OF_FACILITIES = _statement(f"portal.facility_id = {among('bigint')}")
+_BY_ID = _statement(f"portal.id = {among('bigint')}")
 
 
 def portals_of(facility_ids: list[int]) -> Iterator[Portal]:
@@ -55,7 +55,7 @@ def portals(ids: list[int]) -> Iterator[Portal]:
 
 
 def _read(statement: Statement, ids: list[int]) -> Iterator[Portal]:
-    for portal, facility, source, brand in statement.rows(ids):
+    for portal, facility, source, brand in statement.rows(listed(ids)):
         relate(portal, facility=facility, source=source)
         relate(facility, brand=brand)
         yield portal

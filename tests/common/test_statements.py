@@ -2,13 +2,17 @@
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from common.statements import Statement, columns_but, relate
+from flows.dialects import PATIENT_FLOW
 from flows.models import PatientFlow
+from flows.operations import FlowPlan, create_flow
 from organizations.models import ApiKey, Organization
 from organizations.operations import create_api_key
 from sources.models import ClientRegistration, Source
 from sources.operations import NewClient, add_source
+from sources.searching import rows
 
 
 def plain(instance):
@@ -91,6 +95,49 @@ def test_a_statement_is_one_query_and_its_plan_is_kept(organization, django_asse
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%digest%%'")
         assert cursor.fetchone() == (1,)
+
+
+def known_key(number):
+    ApiKey.objects.with_secret(f"mb_sk_{number}")
+
+
+def flow_of_a_link(number):
+    PatientFlow.objects.with_token(f"{number:032x}")
+
+
+def offered_sources(number):
+    ids = Source.objects.values_list("pk", flat=True)[: number % 3 + 1]
+    Source.objects.offered_of(list(ids), Organization.objects.get())
+
+
+def portals_of_places(number):
+    list(rows.portals_of([number**6] * (number % 3 + 1)))
+
+
+def portals(number):
+    list(rows.portals([number**6] * (number % 3 + 1)))
+
+
+def new_flow(number):
+    plan = FlowPlan(patient_reference=f"p-{number}", return_url="https://app.example/")
+    create_flow(plan, organization=Organization.objects.get(), dialect=PATIENT_FLOW, now=timezone.now())
+
+
+@pytest.mark.parametrize("ask", [known_key, flow_of_a_link, offered_sources, portals_of_places, portals, new_flow])
+def test_what_every_request_asks_is_planned_once_whatever_it_asks_for(organization, registration, ask):
+    """PostgreSQL plans the first five anew, then keeps a plan unless planning for the very values seems to pay."""
+    # So few would be read whole, for which the values do not matter.
+    Source.objects.bulk_create(
+        Source(pk=f"{number:032x}", name="Lake", fhir_base_url=f"https://{number}.example/r4", environment="sandbox")
+        for number in range(2_000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE sources_source")
+        cursor.execute("DEALLOCATE ALL")
+        for number in range(1, 13):
+            ask(number)
+        cursor.execute("SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE name LIKE '_pg3%%'")
+        assert cursor.fetchall() == [(7, 5)]
 
 
 @pytest.mark.parametrize("hostile", ["", "'", "%s", "%", "{columns}", "\\", "é" * 300])
