@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from common.ids import new_ulid
-from common.statements import Statement, relate
+from common.statements import Statement, columns_but, relate
 from flows import links
 from flows.dialects import DIALECTS, PATIENT_SESSION, Dialect
 from organizations.models import Organization
@@ -191,13 +191,13 @@ class PatientFlow(models.Model):
         return used.annotate(last_used_at=last).order_by("-last_used_at", "id")
 
 
-# Every page of a patient begins with it, and every keystroke of a search.
+# Every page of a patient begins with it, and every keystroke of a search. Only whole pages show a logo.
 _WITH_DIGEST = Statement(
     "SELECT {columns} FROM {flow} JOIN {organization} ON organization.id = flow.organization_id"
     " JOIN {patient} ON patient.id = flow.patient_id LEFT JOIN {source} ON source.id = flow.source_id"
     " WHERE flow.link_digest = %s",
     flow=(PatientFlow, None),
-    organization=(Organization, None),
-    patient=(Patient, None),
+    organization=(Organization, columns_but(Organization, "logo")),
+    patient=(Patient, ("id", "organization_id", "reference")),
     source=(Source, None),
 )

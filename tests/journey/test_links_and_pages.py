@@ -310,8 +310,8 @@ def test_cookies_are_out_of_reach_of_scripts(browser, flow):
 def test_the_picker_asks_a_fixed_number_of_queries(browser, flow, django_assert_num_queries):
     browser.open(f"{flow['url']}?q=river")
 
-    # The flow, the catalogue's version, the registrations, the places found, what was used before.
-    with django_assert_num_queries(5):
+    # The flow, the catalogue's version, the registrations, the places found, what was used before, the logo.
+    with django_assert_num_queries(6):
         browser.open(f"{flow['url']}?q=river")
 
 

@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 
 from organizations.models import Organization
 from sources.models import Catalogue, Facility, Portal, Source
@@ -280,8 +281,23 @@ def test_only_the_page_with_the_search_may_ask_where_the_patient_is(picker, clie
 def test_a_zip_code_asks_one_query_no_more(picker, two_towns, django_assert_num_queries):
     picker.look("q=river")
 
-    # The flow, the catalogue's version, the registrations, the places found, what was used before.
-    with django_assert_num_queries(5):
+    # The flow, the catalogue's version, the registrations, the places found, what was used before, the logo.
+    with django_assert_num_queries(6):
         picker.look("q=river")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         picker.look("q=river&near=94612&shown=50")
+
+
+def test_results_while_somebody_types_ask_four_queries_and_read_no_logo(picker, two_towns):
+    fragment(picker, "q=river")
+    asked = []
+
+    def note(execute, sql, *rest):
+        asked.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(note):
+        fragment(picker, "q=river")
+
+    assert len(asked) == 4  # the flow, the catalogue's version, the registrations, the places found
+    assert not [sql for sql in asked if '"logo"' in sql]

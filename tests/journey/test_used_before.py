@@ -93,7 +93,7 @@ def test_it_costs_one_query(api, browser, patient, django_assert_num_queries):
         used(patient, source(f"Source {number}"), days_ago=number)
     flow = api.post("/patient-flows", {"patient_id": "p-1", "return_url": "https://a.example"}).json
 
-    with django_assert_num_queries(2):  # the flow, what was used before
+    with django_assert_num_queries(3):  # the flow, what was used before, the logo
         browser.open(flow["url"])
 
 
