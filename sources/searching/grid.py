@@ -6,7 +6,8 @@ A place is indexed with all the cells it is near to, so that a search looks for 
 from sources.geography import Point
 
 # In cells to a degree: about 11, 55 and 220 km wide.
-GRIDS = (10.0, 2.0, 0.5)
+GRIDS = {"10": 10.0, "2": 2.0, "0.5": 0.5}
+_AROUND = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
 UNKNOWN_CELL = "unknown"
 # How a point is kept in whole numbers.
 MICRO = 10_000
@@ -15,14 +16,13 @@ NOWHERE = 999 * MICRO
 
 def cells_of(point: Point) -> list[str]:
     """The grid cells a point lies in, finest first."""
-    return [_cell(grid, point.latitude * grid, point.longitude * grid) for grid in GRIDS]
+    return [f"{name}:{y}:{x}" for name, y, x in _middles(point)]
 
 
 def cells_around(point: Point) -> list[str]:
     """Of each grid the nine cells in whose middle one the point lies."""
-    around = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    return [_cell(grid, point.latitude * grid + dy, point.longitude * grid + dx) for grid in GRIDS for dy, dx in around]
+    return [f"{name}:{y + dy}:{x + dx}" for name, y, x in _middles(point) for dy, dx in _AROUND]
 
 
-def _cell(grid: float, y: float, x: float) -> str:
-    return f"{grid:g}:{int(y // 1)}:{int(x // 1)}"
+def _middles(point: Point) -> list[tuple[str, int, int]]:
+    return [(name, int(point.latitude * grid // 1), int(point.longitude * grid // 1)) for name, grid in GRIDS.items()]
