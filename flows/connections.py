@@ -1,7 +1,8 @@
 """What came of the sign-ins of flows, as the API lists it (contract §5)."""
 
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import Prefetch
 
+from common.statements import Statement
 from flows.models import Authorization, PatientFlow, PatientFlowQuerySet
 from patients.models import Connection
 
@@ -12,6 +13,11 @@ _LED_SOMEWHERE = (
     .only("flow_id", *(f"connection__{name}" for name in _SHOWN))
 )
 _CONNECTIONS = Prefetch("authorizations", _LED_SOMEWHERE, to_attr="led_somewhere")
+_OF_FLOW = Statement(
+    "SELECT {columns} FROM {connection} WHERE connection.id IN"
+    " (SELECT connection_id FROM flows_authorization WHERE flow_id = %s)",
+    connection=(Connection, ("id", *_SHOWN)),
+)
 
 
 def with_connections(flows: PatientFlowQuerySet) -> PatientFlowQuerySet:
@@ -20,9 +26,14 @@ def with_connections(flows: PatientFlowQuerySet) -> PatientFlowQuerySet:
 
 
 def connections_of(flow: PatientFlow) -> list[Connection]:
-    """What came of the flow's sign-ins, failed attempts included, newest first, without their tokens."""
-    prefetch_related_objects([flow], _CONNECTIONS)
-    sign_ins: list[Authorization] = flow.led_somewhere  # type: ignore[attr-defined]  # the prefetch put it there
-    # Who signs in to the same chart twice renews one connection.
-    each_once = {sign_in.connection_id: sign_in.connection for sign_in in sign_ins if sign_in.connection}
-    return sorted(each_once.values(), key=lambda connection: (connection.created_at, connection.id), reverse=True)
+    """What came of the flow's sign-ins, failed attempts included, newest first, without their tokens.
+
+    One query, unless the flow was read by `with_connections`.
+    """
+    sign_ins: list[Authorization] | None = getattr(flow, "led_somewhere", None)
+    if sign_ins is None:
+        found = [connection for (connection,) in _OF_FLOW.rows(flow.pk)]
+    else:
+        # Who signs in to the same chart twice renews one connection.
+        found = list({sign_in.connection_id: sign_in.connection for sign_in in sign_ins if sign_in.connection}.values())
+    return sorted(found, key=lambda connection: (connection.created_at, connection.id), reverse=True)

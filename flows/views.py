@@ -77,7 +77,7 @@ class FlowsOfPatient(ApiView):
 def find_flow(organization: Organization, public_id: str) -> PatientFlow:
     """The workspace's flow with this id in any dialect. Raises NotFound."""
     flow_id = flow_id_of(public_id)
-    flow = organization.flows.with_id(flow_id) if flow_id else None
+    flow = PatientFlow.objects.of(organization, flow_id) if flow_id else None
     if flow is None:
         raise NotFound("There is no flow with this id.")
     return flow

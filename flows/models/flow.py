@@ -39,9 +39,13 @@ class PatientFlowQuerySet(models.QuerySet["PatientFlow"]):
             return flow
         return None
 
-    def with_id(self, flow_id: str) -> "PatientFlow | None":
-        """The flow of this ULID among these, with its patient."""
-        return self.select_related("patient").filter(pk=flow_id).first()
+    def of(self, organization: Organization, flow_id: str) -> "PatientFlow | None":
+        """The workspace's flow of this ULID, with its patient."""
+        flow: PatientFlow
+        for flow, patient in _WITH_ID.rows(flow_id, organization.pk):
+            relate(flow, organization=organization, patient=patient)
+            return flow
+        return None
 
     def reading(self, status: str, now: datetime) -> "PatientFlowQuerySet":
         """The flows whose status is this one at that moment, whether or not the sweep has written it."""
@@ -191,6 +195,14 @@ class PatientFlow(models.Model):
         return used.annotate(last_used_at=last).order_by("-last_used_at", "id")
 
 
+_PATIENT = ("id", "organization_id", "reference")
+# Apps ask for it again and again while a patient is away.
+_WITH_ID = Statement(
+    "SELECT {columns} FROM {flow} JOIN {patient} ON patient.id = flow.patient_id"
+    " WHERE flow.id = %s AND flow.organization_id = %s",
+    flow=(PatientFlow, None),
+    patient=(Patient, _PATIENT),
+)
 # Every page of a patient begins with it, and every keystroke of a search. Only whole pages show a logo.
 _WITH_DIGEST = Statement(
     "SELECT {columns} FROM {flow} JOIN {organization} ON organization.id = flow.organization_id"
@@ -198,6 +210,6 @@ _WITH_DIGEST = Statement(
     " WHERE flow.link_digest = %s",
     flow=(PatientFlow, None),
     organization=(Organization, columns_but(Organization, "logo")),
-    patient=(Patient, ("id", "organization_id", "reference")),
+    patient=(Patient, _PATIENT),
     source=(Source, None),
 )

@@ -5,6 +5,7 @@ from django.db import connection
 from django.utils import timezone
 
 from common.statements import Statement, columns_but, relate
+from flows.connections import connections_of
 from flows.dialects import PATIENT_FLOW
 from flows.models import PatientFlow
 from flows.operations import FlowPlan, create_flow
@@ -105,6 +106,14 @@ def flow_of_a_link(number):
     PatientFlow.objects.with_token(f"{number:032x}")
 
 
+def flow_of_an_id(number):
+    PatientFlow.objects.of(Organization.objects.get(), f"{number:026}")
+
+
+def connections_of_a_flow(number):
+    connections_of(PatientFlow(pk=f"{number:026}"))
+
+
 def offered_sources(number):
     ids = Source.objects.values_list("pk", flat=True)[: number % 3 + 1]
     Source.objects.offered_of(list(ids), Organization.objects.get())
@@ -123,7 +132,19 @@ def new_flow(number):
     create_flow(plan, organization=Organization.objects.get(), dialect=PATIENT_FLOW, now=timezone.now())
 
 
-@pytest.mark.parametrize("ask", [known_key, flow_of_a_link, offered_sources, portals_of_places, portals, new_flow])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        known_key,
+        flow_of_a_link,
+        flow_of_an_id,
+        connections_of_a_flow,
+        offered_sources,
+        portals_of_places,
+        portals,
+        new_flow,
+    ],
+)
 def test_what_every_request_asks_is_planned_once_whatever_it_asks_for(organization, registration, ask):
     """PostgreSQL plans the first five anew, then keeps a plan unless planning for the very values seems to pay."""
     # So few would be read whole, for which the values do not matter.

@@ -82,6 +82,7 @@ def test_a_connection_that_two_flows_renewed_is_listed_with_both_and_once_with_e
     found = api.get("/patients/p-1/sessions").json["data"]
 
     assert [[entry["id"] for entry in flow["connections"]] for flow in found] == [[f"conn_{works.id}"]] * 2
+    assert [api.get(f"/sessions/{flow['id']}").json for flow in found] == found
 
 
 def test_a_sign_in_that_is_under_way_is_no_connection(api, patient, source):
@@ -91,6 +92,7 @@ def test_a_sign_in_that_is_under_way_is_no_connection(api, patient, source):
     )
 
     assert api.get("/patients/p-1/sessions").json["data"][0]["connections"] == []
+    assert api.get(f"/sessions/ps_{flow.id}").json["connections"] == []
 
 
 @pytest.mark.parametrize("flows", [1, 9])
