@@ -10,16 +10,16 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.report import Times, print_machine, print_table, verdict
+from bench.report import print_machine, print_table, verdict
 from bench.serving import WORKERS, product_port, product_settings, served
 from bench.workplace import is_inside, measured, run_inside
 
 if TYPE_CHECKING:  # Django is set up only inside
-    from bench.http_load import Load, Request
+    from bench.http_load import Load
     from bench.people import People
 
 PATIENTS = 10_000
-SECONDS, ROUNDS, WARM_SECONDS = 6.0, 4, 2.0
+SECONDS, ROUNDS = 3.0, 8
 LEAST_SHARE = 0.6
 BODY = {"patient_id": "new-{}", "return_url": "https://app.example/back?visit=7", "metadata": {"visit": "7"}}
 HEAD = ["16 clients", "answers", "per s", "p50", "p95", "p99", "max", "not 200"]
@@ -91,6 +91,8 @@ def record(kind: Kind, people: "People") -> int:
 
 def compare(people: "People", bare_port: int, statements: dict[str, int], seconds: float, rounds: int) -> None:
     """A table of each kind of POST and the bare view, and what came of the limit."""
+    from bench.http_load import in_turns
+
     rows, shares = [], []
     for kind in kinds():
         request = posted(kind, people)
@@ -107,7 +109,7 @@ def compare(people: "People", bare_port: int, statements: dict[str, int], second
 
 def ask(people: "People", seconds: float, rounds: int) -> None:
     """A table of the GETs."""
-    from bench.http_load import Request
+    from bench.http_load import Request, in_turns
     from flows.models import PatientFlow
 
     newest = people.organization.flows.order_by("-pk").values_list("pk", flat=True)[:5000]
@@ -133,26 +135,6 @@ def posted(kind: Kind, people: "People") -> Any:
     known = people.some_references(random.Random(7), 5000) if kind.takes_known_patients else []
     headers = {"Authorization": f"Bearer {people.secret}"}
     return lambda path: Request(path, known, headers, json.dumps(kind.body))
-
-
-def in_turns(targets: list[tuple[int, "Request"]], seconds: float, rounds: int) -> list["Load"]:
-    """Ask each for a while, one after the other, again and again; what each answered in all."""
-    from bench.http_load import Load, load
-
-    for port, request in targets:
-        load(port, request, seconds=WARM_SECONDS)
-    seen: list[list[Load]] = [[] for _ in targets]
-    for _ in range(rounds):
-        for (port, request), loads in zip(targets, seen, strict=True):
-            loads.append(load(port, request, seconds=seconds))
-    return [
-        Load(
-            Times([one for each in loads for one in each.times.seconds]),
-            sum(each.failures for each in loads),
-            sum(each.seconds for each in loads),
-        )
-        for loads in seen
-    ]
 
 
 def cells(seen: "Load") -> list[str]:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from bench.report import Times
 
 CLIENTS, PROCESSES = 16, 2
+WARM_SECONDS = 2.0
 # Starting its processes, and the last answers, may take so many seconds.
 LONGEST_EXTRA = 60
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -71,6 +72,27 @@ def load(port: int, request: Request, *, seconds: float) -> Load:
     if not times:
         raise RuntimeError(f"No answer was 200; one of the others: {_one_answer(port, request)!r}")
     return Load(Times(times), sum(failures for _, failures in found), seconds)
+
+
+def in_turns(targets: list[tuple[int, Request]], seconds: float, rounds: int) -> list[Load]:
+    """Ask each for `seconds`, one after the other, `rounds` times; what each answered in all.
+
+    Each round has connections of its own: which of the server's processes gets how many of them is chance.
+    """
+    for port, request in targets:
+        load(port, request, seconds=WARM_SECONDS)
+    seen: list[list[Load]] = [[] for _ in targets]
+    for _ in range(rounds):
+        for (port, request), loads in zip(targets, seen, strict=True):
+            loads.append(load(port, request, seconds=seconds))
+    return [
+        Load(
+            Times([one for each in loads for one in each.times.seconds]),
+            sum(each.failures for each in loads),
+            sum(each.seconds for each in loads),
+        )
+        for loads in seen
+    ]
 
 
 def _one_answer(port: int, request: Request) -> bytes:
