@@ -46,6 +46,7 @@ def create_flow(plan: FlowPlan, *, organization: Organization, dialect: Dialect,
     direct = find_sources(organization, [plan.source_reference] if plan.source_reference else [], "connection_id")
     recommended = find_sources(organization, plan.recommended_references, "recommended_connection_ids")
     flow_id = new_ulid()
+    token = links.token_for(flow_id)
     flow = PatientFlow(
         id=flow_id,
         organization=organization,
@@ -55,10 +56,11 @@ def create_flow(plan: FlowPlan, *, organization: Organization, dialect: Dialect,
         return_url=plan.return_url,
         return_button_label=plan.return_button_label,
         metadata=plan.metadata,
-        link_digest=links.digest(links.token_for(flow_id)),
+        link_digest=links.digest(token),
         created_at=now,
         expires_at=now + plan.lifetime,
     )
+    flow.link_token = token
     patient = Patient(
         organization=organization, reference=plan.patient_reference, email=plan.patient_email, name=plan.patient_name
     )
