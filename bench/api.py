@@ -15,7 +15,6 @@ from bench.serving import WORKERS, product_port, product_settings, served
 from bench.workplace import is_inside, measured, run_inside
 
 if TYPE_CHECKING:  # Django is set up only inside
-    from bench.http_load import Load
     from bench.people import People
 
 PATIENTS = 10_000
@@ -100,8 +99,8 @@ def compare(people: "People", bare_port: int, statements: dict[str, int], second
                               seconds, rounds)  # fmt: skip
         share = ours.per_second / bare.per_second
         shares.append(share)
-        rows.append([f"POST, {kind.name}", *cells(ours), ""])
-        rows.append([f"  a bare view, {statements[kind.slug]} statements", *cells(bare), f"{share:.0%}"])
+        rows.append([f"POST, {kind.name}", *ours.cells, ""])
+        rows.append([f"  a bare view, {statements[kind.slug]} statements", *bare.cells, f"{share:.0%}"])
     print_table([*HEAD, "share"], rows)
     met = verdict(min(shares) >= LEAST_SHARE)
     print(f"POST /patient-flows at least {LEAST_SHARE:.0%} of the throughput of the bare view: {met}\n", flush=True)
@@ -122,7 +121,7 @@ def ask(people: "People", seconds: float, rounds: int) -> None:
     rows = []
     for name, request in requests.items():
         (seen,) = in_turns([(product_port(), request)], seconds, rounds)
-        rows.append([name, *cells(seen)])
+        rows.append([name, *seen.cells])
     print_table(HEAD, rows)
 
 
@@ -135,10 +134,6 @@ def posted(kind: Kind, people: "People") -> Any:
     known = people.some_references(random.Random(7), 5000) if kind.takes_known_patients else []
     headers = {"Authorization": f"Bearer {people.secret}"}
     return lambda path: Request(path, known, headers, json.dumps(kind.body))
-
-
-def cells(seen: "Load") -> list[str]:
-    return [str(len(seen.times.seconds)), f"{seen.per_second:.0f}", *seen.times.cells, str(seen.failures)]
 
 
 if __name__ == "__main__":

@@ -32,6 +32,11 @@ class Load:
     def per_second(self) -> float:
         return len(self.times.seconds) / self.seconds
 
+    @property
+    def cells(self) -> list[str]:
+        """For a table: how many answers, how many a second, their times, how many failures."""
+        return [str(len(self.times.seconds)), f"{self.per_second:.0f}", *self.times.cells, str(self.failures)]
+
 
 @dataclass(frozen=True)
 class Request:

@@ -49,29 +49,34 @@ def postal_code_of(text: str) -> str:
 
 
 def postal_code_point(text: str) -> Point | None:
-    """The place of a ZIP code or ZIP+4; None for anything else."""
-    return gazetteer().postal_codes.get(postal_code_of(text))
+    """`Gazetteer.postal_code` of this process's one."""
+    return gazetteer().postal_code(text)
 
 
 class Gazetteer:
     """All postal codes of the United States, some 42,000, and the 30,000 towns that have one in a state."""
 
     def __init__(self) -> None:
-        self.postal_codes: dict[str, Point] = {}
+        self._postal_codes: dict[str, Point] = {}
         points: dict[tuple[str, str], list[Point]] = defaultdict(list)
+        states = STATE_CODES - OUTLYING
         for row in _rows():
             if (point := _point(row)) is not None:
-                self.postal_codes[row["zip_code"]] = point
-                if row["state"] in STATE_CODES - OUTLYING:
+                self._postal_codes[row["zip_code"]] = point
+                if row["state"] in states:
                     points[_folded(row["city"]), row["state"]].append(point)
         self._towns = {town: _middle(found) for town, found in points.items()}
         self._best: dict[str, str] = {}
         for name, state in sorted(points, key=lambda town: (len(points[town]), town)):
             self._best[name] = state
 
+    def postal_code(self, text: str) -> Point | None:
+        """The place of a ZIP code or ZIP+4; None for anything else."""
+        return self._postal_codes.get(postal_code_of(text))
+
     def point(self, *, postal_code: str, city: str, state: str) -> Point | None:
         """Where a place is: by its postal code, else by its town and the two letters of its state."""
-        exact = postal_code_point(postal_code) if postal_code else None
+        exact = self.postal_code(postal_code)
         return exact or self._towns.get((_folded(city), state.upper()))
 
     def best_known(self, name: str) -> tuple[str, Point] | None:

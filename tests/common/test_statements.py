@@ -119,6 +119,9 @@ def offered_sources(number):
     Source.objects.offered_of(list(ids), Organization.objects.get())
 
 
+# Numbers of several sizes, each of which psycopg would give a type of its own.
+
+
 def portals_of_places(number):
     list(rows.portals_of([number**6] * (number % 3 + 1)))
 
@@ -147,7 +150,7 @@ def new_flow(number):
 )
 def test_what_every_request_asks_is_planned_once_whatever_it_asks_for(organization, registration, ask):
     """PostgreSQL plans the first five anew, then keeps a plan unless planning for the very values seems to pay."""
-    # So few would be read whole, for which the values do not matter.
+    # A table of few rows would be read whole, and so planned the same whatever the values.
     Source.objects.bulk_create(
         Source(pk=f"{number:032x}", name="Lake", fhir_base_url=f"https://{number}.example/r4", environment="sandbox")
         for number in range(2_000)

@@ -3,8 +3,8 @@
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
 
+from bench.recording import recorded
 from organizations.models import Organization
 from sources.models import Catalogue, Facility, Portal, Source
 from tests.journey.patient import PatientBrowser
@@ -290,14 +290,9 @@ def test_a_zip_code_asks_one_query_no_more(picker, two_towns, django_assert_num_
 
 def test_results_while_somebody_types_ask_four_queries_and_read_no_logo(picker, two_towns):
     fragment(picker, "q=river")
-    asked = []
 
-    def note(execute, sql, *rest):
-        asked.append(sql)
-        return execute(sql, *rest)
-
-    with connection.execute_wrapper(note):
+    with recorded() as asked:
         fragment(picker, "q=river")
 
-    assert len(asked) == 4  # the flow, the catalogue's version, the registrations, the places found
-    assert not [sql for sql in asked if '"logo"' in sql]
+    assert len(asked.steps) == 4  # the flow, the catalogue's version, the registrations, the places found
+    assert not [step.sql for step in asked.steps if '"logo"' in step.sql]
