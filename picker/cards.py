@@ -18,8 +18,8 @@ class Door:
     """One portal of a place: where a press leads, and what tells it from the place's other ones."""
 
     address: str
-    name: str
-    description: str
+    name: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,6 @@ class Card:
     """Its place among the results; 0 for what was suggested."""
     ask_address: str = ""
     """Where to ask for it. Set: nobody can sign in there yet."""
-
-    @property
-    def only_door(self) -> Door | None:
-        return self.doors[0] if len(self.doors) == 1 else None
 
 
 def found_card(flow: PatientFlow, hit: Hit, number: int, asked: Asked) -> Card:
@@ -64,7 +60,7 @@ def found_card(flow: PatientFlow, hit: Hit, number: int, asked: Asked) -> Card:
 def source_card(flow: PatientFlow, source: Source) -> Card:
     """A source that the patient need not search for."""
     host = portal_host(source)
-    door = Door(presenters.confirm_path(flow, source), name=host, description="")
+    door = Door(presenters.confirm_path(flow, source))
     return Card(name=source.name, initials=initials(source.name), doors=(door,), details=(host,) if host else ())
 
 
@@ -95,10 +91,10 @@ def portal_name(portal: Portal, facility: Facility) -> str:
 
 
 def _distinct_names(portals: list[Portal], facility: Facility) -> list[str]:
-    """A name for each of a place's portals, no two the same if hosts or sources tell them apart."""
+    """A name for each of a place's portals, no two the same if hosts or sources tell them apart; "" for an only one."""
+    if len(portals) == 1:
+        return [""]
     names = [portal_name(portal, facility) or portal_host_of(portal) or portal.source.name for portal in portals]
-    if len(names) == 1:
-        return names
     for more in (portal_host_of, lambda portal: portal.source.name):
         often = Counter(names)
         names = [

@@ -31,7 +31,8 @@ def choose(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     asked = asked_in(request)
     found = results_context(flow, asked)
     if "fragment" in request.GET:
-        return render(request, "picker/results.html", found | {"problem": asked.form.errors.get("near", [""])[0]})
+        found["problem"] = asked.form.errors.get("near", [""])[0]
+        return render(request, "picker/results.html", found, using="jinja2")
     page = found | choose_context(flow) | return_context(request, flow) | {"form": asked.form}
     response = render(request, "picker/choose.html", page)
     remember_browser(request, response)
@@ -46,6 +47,7 @@ def results_context(flow: PatientFlow, asked: Asked) -> dict[str, Any]:
     cards = [found_card(flow, hit, number, asked) for number, hit in enumerate(results.hits, 1)]
     return {
         "asked": asked,
+        "problem": "",
         "cards": cards,
         "has_more": results.has_more,
         "more_address": more_address(flow, asked) if results.has_more and asked.shown < MAX_SHOWN else "",

@@ -1,6 +1,6 @@
 """The search of the patients' page: what is asked, what a card says, more results, and places near a ZIP code."""
 
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -157,6 +157,36 @@ def test_of_two_portals_only_the_one_that_is_ready_is_a_door(picker):
 
     assert f"connection_id={ready.id}" in picker.html
     assert closed.id not in picker.html
+
+
+def test_whatever_a_directory_calls_things_is_shown_as_text(picker, organization):
+    """Names of places, brands, towns, portals and of what matched come from outside, and so does the query."""
+    hostile = "<img src=x onerror=alert(1)>\"'&lt;"
+    Organization.objects.update(unavailable_sources="shown")
+    first, second = (source(f"{hostile} {name}", portal_url=f"https://{name}.example/") for name in ("one", "two"))
+    brand = facility(f"{hostile} brand", first)
+    for name, sources in (("both", (first, second)), ("single", (first,)), ("closed", (source("c", offered=False),))):
+        facility(f"{hostile} {name}", *sources, brand=brand, city=hostile, state="CA", aliases=[f"{hostile} evilly"])
+    Portal.objects.update(name=hostile, description=hostile)
+
+    for ask in (picker.look, lambda query: fragment(picker, query)):
+        ask(f"q=evilly+{quote(hostile)}")
+
+        assert picker.text.count(f"{hostile} both") > 1
+        assert f"{hostile} single" in picker.text
+        assert f"{hostile} closed" in picker.text
+        assert f"Also known as {hostile} evilly" in picker.text
+        assert f"{hostile}, CA" in picker.text
+        assert "<img" not in picker.html
+        assert "'&lt;" not in picker.html
+
+
+def test_the_title_says_what_was_found_without_markup(picker):
+    facility("Folsom <b>Clinic")
+
+    picker.look(f"q={quote('folsom <b>clinic &lt;')}")
+
+    assert "<title>1 match for “folsom &lt;b&gt;clinic &amp;lt;”" in picker.html
 
 
 # --- more of them
