@@ -31,5 +31,5 @@ def results_title(context: Context) -> SafeString:
     return _rendered("picker/results_title.html", context.flatten())
 
 
-def _rendered(name: str, context: dict[str, Any]) -> SafeString:
+def _rendered(name: str, context: dict[Any, Any]) -> SafeString:
     return SafeString(render_to_string(name, context, using="jinja2"))
