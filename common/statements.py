@@ -6,6 +6,7 @@ anew, which together take several times what the answer itself does.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property, partial
+from itertools import accumulate
 from typing import Any
 
 import psycopg
@@ -40,24 +41,26 @@ class Statement:
     def rows(self, *parameters: Any) -> Iterator[list[Any]]:
         """For each row its models in the order of the aliases; None for one that an outer join did not find."""
         database = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up with each use
-        database.ensure_connection()
-        make = database.make_debug_cursor if database.queries_logged else database.make_cursor
-        prepared: Any = _PreparingCursor(database.connection)
-        with make(prepared) as cursor:
-            cursor.execute(self._text, parameters)
-            found = cursor.fetchall()
-        for row in found:
+        for row in self._read(database, parameters):
             values = list(row)
             for place, convert in self._converters:
                 values[place] = convert(values[place])
-            yield list(self._made(values, database.alias))
+            yield [
+                None if values[own.start] is None else _instance(model, names, values[own], database.alias)
+                for model, names, own in self._slices
+            ]
 
-    def _made(self, values: list[Any], database: str) -> Iterator[models.Model | None]:
-        start = 0
-        for _, model, names in self._parts:
-            own = values[start : start + len(names)]
-            start += len(names)
-            yield None if own[0] is None else _instance(model, names, own, database)
+    def _read(self, database: Any, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """The rows as they come. Past Django's cursor, unless somebody listens there: it wraps each step anew."""
+        database.ensure_connection()
+        database.validate_no_broken_transaction()
+        with database.wrap_database_errors, _PreparingCursor(database.connection) as prepared:
+            cursor: Any = prepared
+            if database.queries_logged or database.execute_wrappers:
+                make = database.make_debug_cursor if database.queries_logged else database.make_cursor
+                cursor = make(prepared)
+            cursor.execute(self._text, parameters)
+            return list(cursor.fetchall())
 
     @cached_property
     def _text(self) -> str:
@@ -65,6 +68,13 @@ class Statement:
         columns = ", ".join(f"{alias}.{quoted(str(field.column))}" for alias, field in self._fields)
         tables = {alias: f"{quoted(model._meta.db_table)} {alias}" for alias, model, _ in self._parts}
         return self._template.format(columns=columns, **tables)
+
+    @cached_property
+    def _slices(self) -> list[tuple[type[models.Model], Sequence[str], slice]]:
+        """Of each model its columns, and where they are in a row."""
+        ends = accumulate(len(names) for _, _, names in self._parts)
+        parts = zip(self._parts, ends, strict=True)
+        return [(model, names, slice(end - len(names), end)) for (_, model, names), end in parts]
 
     @cached_property
     def _fields(self) -> "list[tuple[str, models.Field[Any, Any]]]":

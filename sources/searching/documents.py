@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 import tantivy
@@ -14,7 +15,7 @@ from django.db.models.functions import Coalesce, Lower
 
 from sources.geography import gazetteer
 from sources.models import DirectoryEntry, Facility, Portal, Source
-from sources.searching.grid import MICRO, NOWHERE, UNKNOWN_CELL, cells_around
+from sources.searching.grid import MICRO, NOWHERE, UNKNOWN_CELL, cells_around, state_cell
 from sources.searching.links import (
     NO_HOST,
     Host,
@@ -33,17 +34,26 @@ from sources.searching.words import (
     joined,
     state_code,
     state_words,
+    states_in,
     whole,
     words_of,
 )
 
 # Raise it when the fields or their words change: indexes of another number are built anew.
-FORMAT = 4
+FORMAT = 5
 SHARED = "shared"
 PLACE = "place"
 _BATCH = 5_000
 
-TEXT_FIELDS = ("name", "other", "place", "any", "name_edge", "edge")
+# Fields with the beginnings of another one's terms as terms of their own, up to so many letters: a short beginning fits
+# thousands of terms, which would be gathered with each search.
+BEGINNINGS = {
+    "name": ("name_edge", 5),
+    "other": ("other_edge", 5),
+    "place": ("place_edge", 5),
+    "whole": ("begins", 8),
+}
+TEXT_FIELDS = ("name", "other", "place", "any", "name_edge", "other_edge", "place_edge")
 RAW_FIELDS = ("whole", "also", "initials", "begins", "host", "url", "cell", "kind", "access", "vendor", "npi")
 NUMBER_FIELDS = ("pair", "facility", "source_number", "position", "latitude", "longitude")
 
@@ -225,6 +235,7 @@ class _About:
         self.other = [canonical(word) for words in others for word in words] + list(canonical_words(brand))
         self.joined = [pair for words in (raw, tuple(self.name), *others) for pair in joined(words)]
         self.place = _place_words(facility)
+        self.states = _states(facility, [raw, *others])
         self.hosts = host_suffixes(facility.website) if facility.website else []
         self.point = gazetteer().point(
             postal_code=facility.postal_code, city=facility.city, state=state_code(facility.state)
@@ -239,15 +250,16 @@ class _About:
             "other": _text(other),
             "place": _text(place),
             "any": _text([*self.name, *other, *place]),
-            "name_edge": _text(_edges(self.name)),
-            "edge": _text(_edges([*other, *place])),
+            "name_edge": _beginnings("name", self.name),
+            "other_edge": _beginnings("other", other),
+            "place_edge": _beginnings("place", place),
             "whole": self.whole,
             "also": self.also,
             "initials": list(dict.fromkeys(self.initials)),
-            "begins": [self.whole[:length] for length in (1, 2, 3)],
+            "begins": list(_cut(self.whole, BEGINNINGS["whole"][1])),
             "host": list(dict.fromkeys([*self.hosts, *words.hosts, *host.suffixes])),
             "url": words.urls,
-            "cell": cells_around(point) if point else [UNKNOWN_CELL],
+            "cell": [*(cells_around(point) if point else [UNKNOWN_CELL]), *self.states],
             "npi": self.facility.npis,
             "kind": PLACE,
             "access": accesses(source),
@@ -280,8 +292,21 @@ def _state_words(state: str) -> list[str]:
     return [*state_words(state), *canonical_words(" ".join(state_words(state)))]
 
 
-def _edges(words: list[str]) -> list[str]:
-    return [word[:length] for word in words for length in (1, 2)]
+def _states(facility: Listed, names: list[tuple[str, ...]]) -> list[str]:
+    """The states a place is in, by its addresses and its names, as cells."""
+    addressed = [facility.state, *(place.rpartition(", ")[2] for place in facility.places)]
+    codes = [state_code(state) for state in addressed] + [code for words in names for code in states_in(words)]
+    return [state_cell(code) for code in dict.fromkeys(codes) if code]
+
+
+def _beginnings(field: str, words: list[str]) -> str:
+    longest = BEGINNINGS[field][1]
+    return " ".join(dict.fromkeys(chain.from_iterable(_cut(word, longest) for word in words)))
+
+
+@lru_cache(maxsize=100_000)
+def _cut(text: str, longest: int) -> tuple[str, ...]:
+    return tuple(text[:length] for length in range(1, min(len(text), longest) + 1))
 
 
 def _text(words: list[str]) -> str:

@@ -14,6 +14,11 @@ MICRO = 10_000
 NOWHERE = 999 * MICRO
 
 
+def state_cell(code: str) -> str:
+    """A state as a cell, by its two small letters."""
+    return f"state:{code}"
+
+
 def cells_of(point: Point) -> list[str]:
     """The grid cells a point lies in, finest first."""
     return [f"{name}:{y}:{x}" for name, y, x in _middles(point)]

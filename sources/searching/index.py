@@ -33,6 +33,8 @@ HEAP_BYTES = 1_000_000_000
 COMMON = 5_000
 # Up to so many terms are looked up one by one.
 _FEW = 50
+# And so many that begin alike; more of them are gathered beforehand.
+_FEW_BEGINNINGS = 16
 _SIZES = "sizes.txt"
 _LOCK = "build.lock"
 
@@ -58,6 +60,11 @@ class OpenIndex:
         if self.searcher.doc_freq("any", word):
             return True
         return self.has_any(tantivy.Query.fuzzy_term_query(SCHEMA, "known_word", word, distance=0, prefix=True))
+
+    def beginning(self, field: str, text: str) -> list[str] | None:
+        """The terms of a field that begin so; None for more than a few."""
+        found = self.searcher.terms_with_prefix(field, text, limit=_FEW_BEGINNINGS + 1)
+        return [term for term, _ in found] if len(found) <= _FEW_BEGINNINGS else None
 
     def has_any(self, query: tantivy.Query) -> bool:
         """Whether a document matches."""

@@ -5,15 +5,16 @@ name, name that begins so, whole words (in equal parts for each word); then, bel
 found. Near a place the distance decides among names that are not exactly the one asked for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 
 from tantivy import Occur, Query
 
 from sources.geography import Point
 from sources.searching.asked import Asked, Word
-from sources.searching.documents import SCHEMA
-from sources.searching.grid import UNKNOWN_CELL, cells_of
+from sources.searching.documents import BEGINNINGS, SCHEMA
+from sources.searching.grid import UNKNOWN_CELL, cells_of, state_cell
+from sources.searching.index import OpenIndex
 from sources.searching.links import addresses_of, host_of, host_suffixes, tenant_ids
 from sources.searching.vocabulary import GENERIC, STATE_CODES
 from sources.searching.words import canonical, initials_of, joined, words_of
@@ -27,7 +28,7 @@ RING = 0.25
 _WEIGHTS = {"name": (10.0, 5.0), "other": (7.0, 3.5), "place": (5.0, 2.5)}
 # Where it does not matter which of them it is, one field has the words of all three.
 _UNWEIGHTED = {"any": (0.0, 0.0)}
-_EDGES = {"name_edge": 5.0, "edge": 2.5}
+_LONGEST_EDGE = max(BEGINNINGS[field][1] for field in _WEIGHTS)
 _INITIALS_WEIGHT = 7.0
 _RESPELLED = 0.7
 
@@ -40,32 +41,41 @@ def identifiers(asked: Asked) -> Clauses:
     return [*map(must, map(_link, asked.links)), *(must(_scored(term("npi", npi), 0.0)) for npi in asked.npis)]
 
 
-def every_word(words: tuple[Word, ...], *, weighted: bool, respelled: Respelled | None = None) -> Clauses:
-    """Each word is found, whole or by its beginning, or one that it may stand for."""
+def every_word(
+    words: tuple[Word, ...],
+    index: OpenIndex,
+    *,
+    weighted: bool,
+    respelled: Respelled | None = None,
+    unknown: Collection[Word] = (),
+) -> Clauses:
+    """Each word is found, whole or by its beginning, or one that it may stand for; as it is unless it is `unknown`."""
     share = 1 / max(1, len(words))
     detail = 1.0 if weighted else 0.0
-    clauses = []
+    clauses, better = [], []
     for word in words:
-        ways = _ways(word, share, detail, is_alone=len(words) == 1)
+        ways = [] if word in unknown else _ways(word, index, share, detail, is_alone=len(words) == 1)
+        better += _in_name(word, share * detail)
         for instead in (respelled or {}).get(word, ()):
-            ways += _ways(instead, share * _RESPELLED, detail, is_alone=False)
-        clauses.append(must(Query.disjunction_max_query(ways)))
-    return clauses
+            ways += _ways(instead, index, share * _RESPELLED, detail, is_alone=False)
+            better += _in_name(instead, share * _RESPELLED * detail)
+        clauses.append(must(_best_of(ways)))
+    return [*clauses, *better]
 
 
-def anywhere(word: Word) -> Query:
+def anywhere(word: Word, index: OpenIndex) -> Query:
     """Places that have this word at all, whole or by its beginning."""
-    return Query.disjunction_max_query(_ways(word, 1.0, detail=0.0, is_alone=False))
+    return _best_of(_ways(word, index, 1.0, detail=0.0, is_alone=False))
 
 
-def wished(words: tuple[Word, ...]) -> Clauses:
+def wished(words: tuple[Word, ...], index: OpenIndex) -> Clauses:
     """Words that a hit may do without; those that have them come first."""
-    return [(Occur.Should, Query.disjunction_max_query(_ways(word, 0.05, is_alone=False))) for word in words]
+    return [(Occur.Should, _best_of(_ways(word, index, 0.05, is_alone=False))) for word in words]
 
 
-def all_but_one(words: tuple[Word, ...]) -> Query:
+def all_but_one(words: tuple[Word, ...], index: OpenIndex) -> Query:
     share = 1 / len(words)
-    found = [(Occur.Should, Query.disjunction_max_query(_ways(word, share, is_alone=False))) for word in words]
+    found = [(Occur.Should, _best_of(_ways(word, index, share, is_alone=False))) for word in words]
     return Query.boolean_query(found, minimum_number_should_match=len(words) - 1)
 
 
@@ -84,7 +94,7 @@ def exact_names(asked: Asked) -> Clauses:
     return [(Occur.Should, _scored(query, score)) for query, score in found]
 
 
-def names(asked: Asked, *, weighted: bool) -> Clauses:
+def names(asked: Asked, index: OpenIndex, *, weighted: bool) -> Clauses:
     """What is better than words that match somewhere: the name itself, its beginning, whole words."""
     if not asked.words:
         return []
@@ -93,12 +103,12 @@ def names(asked: Asked, *, weighted: bool) -> Clauses:
     if len(words) == 1 and len(name) >= 3:
         steps.append((term("initials", words[0].typed), INITIALS))
     if weighted:
-        steps.append((term("begins", name) if len(name) <= 3 else _beginning("whole", name), BEGINS))
+        steps += [(query, BEGINS) for query in _begun("whole", name, index)]
         steps.append((one_of("whole", _parts(name)), NAME_AND_MORE))
         neighbours = joined(tuple(word.typed for word in words))
         steps += [(term("other", pair), SEQUENCE / len(neighbours)) for pair in neighbours]
         if len(words) > 1 and len(name) > 3:
-            steps.append((_beginning("also", name), ALSO_BEGINS))
+            steps += [(query, ALSO_BEGINS) for query in _begun("also", name, index)]
     return [*exact_names(asked), *((Occur.Should, _scored(query, score)) for query, score in steps)]
 
 
@@ -127,7 +137,7 @@ def only_near(point: Point) -> Clauses:
 
 def at_place(state: str, point: Point | None, *, surely: bool) -> Clauses:
     """In the state of this name, around the point, or, unless `surely`, nobody knows where: that comes last."""
-    in_state = any_of([all_of([term("any", word) for word in state.split()]), term("any", STATE_CODES[state])])
+    in_state = term("cell", state_cell(STATE_CODES[state]))
     cells = [*(cells_of(point)[-1:] if point else []), *([] if surely else [UNKNOWN_CELL])]
     return [must(Query.disjunction_max_query([_scored(in_state, IN_STATE), _scored(one_of("cell", cells), 0.0)]))]
 
@@ -138,7 +148,7 @@ def term(field: str, value: str | int) -> Query:
 
 def one_of(field: str, values: list[str]) -> Query:
     """One of a few terms. (A term set would mark each of its documents first, which costs more than it saves.)"""
-    return any_of([term(field, value) for value in values])
+    return any_of([term(field, value) for value in values]) if len(values) != 1 else term(field, values[0])
 
 
 def all_of(conditions: list[Query]) -> Query:
@@ -153,20 +163,29 @@ def must(query: Query) -> tuple[Occur, Query]:
     return Occur.Must, query
 
 
-def _ways(word: Word, share: float, detail: float = 1.0, *, is_alone: bool) -> list[Query]:
+def _ways(word: Word, index: OpenIndex, share: float, detail: float = 1.0, *, is_alone: bool) -> list[Query]:
     """Where a word may be found, with its share of the score. One letter alone begins a word of the name."""
     if len(word.typed) == 1 and is_alone:
         return [_scored(term("name_edge", word.typed), share)]
-    weights = _WEIGHTS if detail else _UNWEIGHTED
-    ways = [
-        _scored(_anywhere_in(field, word), (WHOLE + weight * detail) * share) for field, (weight, _) in weights.items()
-    ]
-    if word.is_common:
-        return ways  # that fill every page: its beginnings find nothing better, and take long
+    if word.is_common:  # it fills every page: its beginnings find nothing better, and where it is says little
+        return [_scored(_whole("any", word), (WHOLE + _WEIGHTS["place"][0] * detail) * share)]
+    fields = _WEIGHTS if detail else _UNWEIGHTED
+    ways = [_scored(_whole(field, word), (WHOLE + whole * detail) * share) for field, (whole, _) in fields.items()]
+    # What has the beginnings of any of them would be a fourth field of them.
+    fields = fields if len(word.typed) > _LONGEST_EDGE else _WEIGHTS
+    for field, (_, beginning) in fields.items():
+        begun = _begun(field, word.typed, index, but=_forms(field, word))
+        ways += [_scored(query, beginning * detail * share) for query in begun]
     if len(word.typed) <= 2:
-        return ways + [_scored(term(field, word.typed), weight * detail * share) for field, weight in _EDGES.items()]
-    ways += [_scored(_beginning(field, word.typed), weight * detail * share) for field, (_, weight) in weights.items()]
+        return ways
     return [*ways, _scored(term("initials", word.typed), (WHOLE + _INITIALS_WEIGHT * detail) * share)]
+
+
+def _in_name(word: Word, share: float) -> Clauses:
+    """A common word counts for more in a name; any other one does by `_ways`."""
+    if not (word.is_common and share):
+        return []
+    return [(Occur.Should, _scored(_whole("name", word), (_WEIGHTS["name"][0] - _WEIGHTS["place"][0]) * share))]
 
 
 def _link(link: str) -> Query:
@@ -188,14 +207,35 @@ def _parts(name: str) -> list[str]:
     return list(dict.fromkeys([" ".join(words[:cut]) for cut in cuts] + [" ".join(words[cut:]) for cut in cuts]))
 
 
-def _anywhere_in(field: str, word: Word) -> Query:
-    if field == "name" or word.typed == word.canonical:
-        return term(field, word.canonical)
-    return one_of(field, [word.typed, word.canonical])
+def _whole(field: str, word: Word) -> Query:
+    return one_of(field, _forms(field, word))
+
+
+def _forms(field: str, word: Word) -> list[str]:
+    """A word as a field has it: names have one form of each."""
+    return [word.canonical] if field == "name" or word.typed == word.canonical else [word.typed, word.canonical]
+
+
+def _begun(field: str, text: str, index: OpenIndex, *, but: Collection[str] = ()) -> list[Query]:
+    """What finds a field's terms that begin so, but for some; nothing where there are none.
+
+    A few are looked up one by one, so that other conditions may pass over most of their places.
+    """
+    beginnings, longest = BEGINNINGS.get(field, ("", 0))
+    if len(text) <= longest:
+        return [term(beginnings, text)]
+    terms = index.beginning(field, text)
+    if terms is None:
+        return [_beginning(field, text)]
+    return [one_of(field, others)] if (others := [one for one in terms if one not in but]) else []
 
 
 def _beginning(field: str, text: str) -> Query:
     return Query.fuzzy_term_query(SCHEMA, field, text, distance=0, prefix=True)
+
+
+def _best_of(ways: list[Query]) -> Query:
+    return ways[0] if len(ways) == 1 else Query.disjunction_max_query(ways)
 
 
 def _scored(query: Query, score: float) -> Query:

@@ -37,11 +37,11 @@ def run(stage: Stage, filters: Iterable[Query], index: OpenIndex, limit: int) ->
         limit = -(-limit // _NEAR_CANDIDATES) * _NEAR_CANDIDATES
     hits = index.searcher.search(Query.boolean_query(clauses), limit=limit, count=False).hits
     addresses = [address for _, address in hits]
-    ranked = [Ranked(*row) for row in _read(_FIELDS, addresses, index)]
-    if stage.near is not None:
-        steps = [score for score, _ in hits]
-        ranked = _by_distance(ranked, steps, _read(_PLACE_FIELDS, addresses, index), stage.near)
-    return ranked, len(hits) < limit
+    rows = _read(_FIELDS, addresses, index)
+    if stage.near is None:
+        return [Ranked(*row) for row in rows], len(hits) < limit
+    scores = [score for score, _ in hits]
+    return _by_distance(rows, scores, _read(_PLACE_FIELDS, addresses, index), stage.near), len(hits) < limit
 
 
 def _read(names: tuple[str, ...], addresses: list[DocAddress], index: OpenIndex) -> Iterable[tuple[Any, ...]]:
@@ -49,18 +49,21 @@ def _read(names: tuple[str, ...], addresses: list[DocAddress], index: OpenIndex)
 
 
 def _by_distance(
-    ranked: list[Ranked], scores: list[float], places: Iterable[tuple[int, int, int]], point: Point
+    rows: Iterable[tuple[int, int, int, int]],
+    scores: list[float],
+    places: Iterable[tuple[int, int, int]],
+    point: Point,
 ) -> list[Ranked]:
     """Block by block in the index's order; in each zone by zone, the better step first, then the nearer place."""
     found = []
-    for number, (one, score, (position, latitude, longitude)) in enumerate(zip(ranked, scores, places, strict=True)):
-        is_known = latitude != NOWHERE
-        distance = point.km_to(Point(latitude / MICRO, longitude / MICRO)) if is_known else None
+    for number, (row, score, (position, latitude, longitude)) in enumerate(zip(rows, scores, places, strict=True)):
+        distance = None if latitude == NOWHERE else point.km_to(Point(latitude / MICRO, longitude / MICRO))
         step = int(score % NEARBY // ALSO_BEGINS)
         block = number // _NEAR_CANDIDATES
-        key = (block, _zone(distance, is_in_state=score >= IN_STATE), -step, distance or 0.0, position)
-        found.append((key, one._replace(distance_km=distance)))
-    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+        zone = _zone(distance, is_in_state=score >= IN_STATE)
+        found.append((block, zone, -step, distance or 0.0, position, number, row, distance))
+    found.sort()
+    return [Ranked(*row, distance) for *_, row, distance in found]
 
 
 def _zone(distance: float | None, *, is_in_state: bool) -> int:

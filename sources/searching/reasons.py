@@ -44,18 +44,16 @@ def _same_address(asked: Asked, facility: Facility, portals: Collection[Portal])
 
 def _missing(words: tuple[Word, ...], name: str, *more: str) -> tuple[Word, ...]:
     """The words that are not in the name, its initials, or what else is shown; the last is a state."""
-    named = words_of(name)
-    missing = tuple(word for word in words if not _is_in(word, named))
-    if not missing:
-        return ()
-    shown = [*(word for text in more for word in words_of(text)), *state_words(more[-1]), *initials_of(named)]
-    return tuple(word for word in missing if not _is_in(word, shown))
+    missing = _not_in(words_of(" ".join((name, *more))), words)
+    return missing and _not_in([*state_words(more[-1]), *initials_of(words_of(name))], missing)
 
 
 def _explains(words: tuple[Word, ...], text: str) -> bool:
     found = words_of(text)
-    return all(_is_in(word, [*found, *initials_of(found)]) for word in words)
+    return not _not_in([*found, *initials_of(found)], words)
 
 
-def _is_in(word: Word, words: Iterable[str]) -> bool:
-    return any(one.startswith(word.typed) or canonical(one) == word.canonical for one in words)
+def _not_in(found: Collection[str], words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """The words that none of those found is a form of, or begins with."""
+    begun, forms = f" {' '.join(found)}", set(map(canonical, found))
+    return tuple(word for word in words if word.canonical not in forms and f" {word.typed}" not in begun)

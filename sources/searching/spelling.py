@@ -24,15 +24,17 @@ def corrections(word: Word, index: OpenIndex, *, unfinished: bool, at_last: bool
     typed = word.canonical
     if len(typed) < _ONE_FROM or not typed.isalpha():
         return ()
-    least = 1 if at_last else _frequency(typed, index) * _SUSPICIOUS
+    frequency = 0 if at_last else _frequency(typed, index)
+    least = 1 if at_last else frequency * _SUSPICIOUS
     if least > index.highest_frequency:
         return ()
     found = _similar(typed, 1, index)
     if unfinished and len(word.typed) > _ONE_FROM:
         found += _similar(word.typed, 1, index, prefix=True)
     likely = _likely(found, typed, least)
-    # Looking for two typos takes ten times as long as for one: it is for words that one cannot explain.
-    if (at_last or not likely) and len(typed) >= (_TWO_AT_LAST_FROM if at_last else _TWO_FROM):
+    # Looking for two typos takes ten times as long as for one: for words that nobody knows and one cannot explain.
+    is_for_two = at_last or not (likely or frequency)
+    if is_for_two and len(typed) >= (_TWO_AT_LAST_FROM if at_last else _TWO_FROM):
         likely += _likely(_similar(typed, 2, index), typed, least)
     return tuple(
         Word(text, form := canonical(text), index.is_common(form)) for text in list(dict.fromkeys(likely))[:_CANDIDATES]
@@ -49,7 +51,8 @@ def is_known(word: Word, index: OpenIndex) -> bool:
 
 def _frequency(word: str, index: OpenIndex) -> int:
     known = Query.term_query(SCHEMA, "known_word", word, "basic")
-    return next((frequency for _, frequency in _read(known, index, limit=1)), 0)
+    hits = index.searcher.search(known, limit=1, count=False, order_by_field="frequency").hits
+    return int(hits[0][0]) if hits else 0
 
 
 def _similar(word: str, typos: int, index: OpenIndex, *, prefix: bool = False) -> list[tuple[str, int]]:

@@ -56,7 +56,8 @@ class _Plan:
 
     def as_typed(self) -> Iterator[Stage]:
         """Every word; or exactly a name, with words after it that nearly every name has: "mayo clinic hospital"."""
-        ways = [queries.every_word(self.asked.words, weighted=self.near is None)] if self._has(self.asked.words) else []
+        words, index = self.asked.words, self.index
+        ways = [queries.every_word(words, index, weighted=self.near is None)] if self._has(words) else []
         ways += [queries.named(shorter)] if (shorter := self.asked.shorter) else []
         if ways:
             clauses = ways[0] if len(ways) == 1 else [queries.must(queries.either(*ways))]
@@ -71,7 +72,10 @@ class _Plan:
         return {word: words for word, words in found.items() if words}
 
     def respelled(self, typos: Respelled) -> Stage:
-        clauses = queries.every_word(self.asked.words, weighted=self.near is None, respelled=typos)
+        unknown = {word for word in typos if not self._has_word(word)}
+        clauses = queries.every_word(
+            self.asked.words, self.index, weighted=self.near is None, respelled=typos, unknown=unknown
+        )
         return self._stage(clauses, *_meanings(self.asked, typos))
 
     def likely(self, typos: Respelled) -> Asked:
@@ -84,18 +88,18 @@ class _Plan:
             rest, point = replace(asked, words=place.rest), self.near or place.point
             if generic is bool(rest.specific) or not self._has(place.rest):
                 continue
-            clauses = queries.every_word(place.rest, weighted=point is None)
+            clauses = queries.every_word(place.rest, self.index, weighted=point is None)
             where = queries.at_place(place.state, place.point, surely=generic)
             yield self._stage([*clauses, *where], rest, near=place.point)
 
     def without_generic(self, asked: Asked) -> Iterator[Stage]:
         """Words that nearly every name has are left out, or two words are joined."""
         joined = filter(self._has, queries.joined_words(asked.words))
-        ways = [queries.every_word(words, weighted=True) for words in joined]
+        ways = [queries.every_word(words, self.index, weighted=True) for words in joined]
         specific = asked.specific
         if specific and len(specific) < len(asked.words) and self._has(specific):
             others = tuple(word for word in asked.words if word.is_generic)
-            ways.append([*queries.every_word(specific, weighted=True), *queries.wished(others)])
+            ways.append([*queries.every_word(specific, self.index, weighted=True), *queries.wished(others, self.index)])
         if ways:
             yield self._stage([queries.must(queries.either(*ways))], replace(asked, words=specific or asked.words))
 
@@ -107,7 +111,7 @@ class _Plan:
         if len(words) >= _INITIALS_FROM and all(is_known(word, self.index) for word in words):
             yield self._stage(queries.shortened(words), self.asked)
         if len(self.asked.specific) >= SURE:
-            yield self._stage([queries.must(queries.all_but_one(self.asked.specific))], self.asked)
+            yield self._stage([queries.must(queries.all_but_one(self.asked.specific, self.index))], self.asked)
 
     def _has(self, words: tuple[Word, ...]) -> bool:
         """Whether the index has each word at all; else no place has all of them, and there is nothing to look for."""
@@ -117,12 +121,12 @@ class _Plan:
         if word not in self._seen:
             # In this order: what is found fast is mostly found first.
             is_known = self.index.has_word(word.canonical) or self.index.has_word(word.typed)
-            self._seen[word] = is_known or self.index.has_any(queries.anywhere(word))
+            self._seen[word] = is_known or self.index.has_any(queries.anywhere(word, self.index))
         return self._seen[word]
 
     def _stage(self, clauses: Clauses, *meanings: Asked, near: Point | None = None) -> Stage:
         point = self.near or near
-        better = queries.names(meanings[0], weighted=point is None)
+        better = queries.names(meanings[0], self.index, weighted=point is None)
         better += [clause for asked in meanings[1:] for clause in queries.exact_names(asked)]
         return Stage([*self.identifiers, *clauses, *better], point)
 

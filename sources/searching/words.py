@@ -83,5 +83,28 @@ def state_words(state: str) -> list[str]:
 
 def state_code(state: str) -> str:
     """The two letters of a state, in lower case; "" for what is none."""
-    name = " ".join(words_of(state))
+    return _state_code(" ".join(words_of(state)))
+
+
+def states_in(words: tuple[str, ...]) -> list[str]:
+    """The two letters of each state that the words name or abbreviate, in small letters.
+
+    West Virginia is not Virginia too.
+    """
+    found, start = [], 0
+    while start < len(words):
+        ends = range(start + _STATE_WORDS, start, -1) if words[start] in _STATES_BEGIN else ()
+        code, end = next(
+            ((code, end) for end in ends if (code := _state_code(" ".join(words[start:end])))), ("", start + 1)
+        )
+        found += [code] if code else []
+        start = end
+    return found
+
+
+def _state_code(name: str) -> str:
     return name if name in STATES else STATE_CODES.get(name, "")
+
+
+_STATES_BEGIN = frozenset(STATES) | frozenset(name.split()[0] for name in STATE_CODES)
+_STATE_WORDS = max(len(name.split()) for name in STATE_CODES)

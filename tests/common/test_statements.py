@@ -1,7 +1,8 @@
 """Statements: the same objects that a queryset reads, by a plan that PostgreSQL keeps."""
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection, transaction
+from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
 from common.statements import Statement, columns_but, relate
@@ -96,6 +97,30 @@ def test_a_statement_is_one_query_and_its_plan_is_kept(organization, django_asse
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%digest%%'")
         assert cursor.fetchone() == (1,)
+
+
+def test_what_goes_wrong_is_raised_as_by_a_queryset(organization):
+    nonsense = Statement("SELECT {columns} FROM {organization} WHERE 1 / %s = 1", organization=(Organization, None))
+
+    with pytest.raises(DataError), transaction.atomic():
+        list(nonsense.rows(0))
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(TransactionManagementError):
+            ApiKey.objects.with_secret("mb_sk_x")
+
+
+def test_whoever_listens_to_statements_hears_of_these(organization):
+    heard = []
+
+    def listen(execute, sql, params, many, context):
+        heard.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(listen):
+        PatientFlow.objects.of(organization, "0" * 26)
+
+    assert [params for sql, params in heard if "flows_patientflow" in sql] == [("0" * 26, organization.pk)]
 
 
 def known_key(number):

@@ -14,7 +14,7 @@ from sources.geography import point_of
 from sources.models import Catalogue, ClientRegistration, Source
 from sources.search import search
 from sources.searching import asked, index
-from sources.searching.words import words_of
+from sources.searching.words import states_in, words_of
 from tests.sources.catalogue import facility, private_source, source
 
 pytestmark = pytest.mark.django_db
@@ -81,6 +81,24 @@ def test_a_brand_with_several_addresses_is_found_in_each_town(organization):
     facility("River Group", places=["Anamosa, IA", "Madison, WI"])
 
     assert names("river anamosa", organization) == names("river wisconsin", organization) == ["River Group"]
+
+
+@pytest.mark.parametrize("others", [0, 30], ids=["alone", "among many that begin alike"])
+def test_a_beginning_of_any_length_finds_a_name_an_alias_and_a_town(organization, others):
+    """Short beginnings are terms of their own, longer ones a few terms or, where they are many, gathered."""
+    word = "quillingtonian"
+    wanted = [facility("Quillingtonian Clinic"), facility("B", aliases=["Quillingtonian"])]
+    wanted += [facility("C", city="Quillingtonian", state="OH", postal_code="45840"), facility("Q", aliases=["Quixotic"])]
+    for number in range(others):
+        facility(f"Ash {number}", aliases=[f"Quillingtoniana{chr(97 + number)}{number}"])
+
+    for near in (None, point_of("45840")):
+        for length in range(2, len(word) + 1):
+            hits = search(word[:length], organization=organization, limit=50, near=near).hits
+            found = {hit.facility.pk for hit in hits}
+            assert found >= {one.pk for one in wanted[:3]}, (length, near)
+            assert len(found) == 3 + others + (length <= 3), (length, near)
+        assert "Quillingtonian Clinic" in names(f"clinic {word[:9]}", organization, near=near)
 
 
 def test_a_name_comes_before_a_place_and_a_whole_word_before_a_beginning(organization):
@@ -501,6 +519,21 @@ def test_a_town_that_no_directory_lists_leads_to_its_state(organization, typed):
         facility(name)
 
     assert names(typed, organization)[0] == "Kaiser California"
+
+
+@pytest.mark.parametrize(
+    ("name", "states"),
+    [
+        ("University of West Virginia", ["wv"]),
+        ("Virginia Mason", ["va"]),
+        ("New York Presbyterian of Ohio", ["ny", "oh"]),
+        ("Blue Plan LA", ["la"]),
+        ("District of Columbia Clinic", ["dc"]),
+        ("New Hope Clinic", []),
+    ],
+)
+def test_a_name_may_say_in_which_state_a_place_is(name, states):
+    assert states_in(words_of(name)) == states
 
 
 def test_words_that_every_name_has_may_be_wrong(organization):
