@@ -8,13 +8,12 @@ It is what `POST /patient-flows` does most: one round trip, no transaction aroun
 from typing import Any
 
 from django.db import connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import DEFAULT_DB_ALIAS
 
-from common.statements import Statement
+from common.statements import Statement, relate
 from flows.models import PatientFlow
 from patients.models import Patient
-
-_Fields = list["models.Field[Any, Any]"]
 
 
 def insert_with_patient(flow: PatientFlow, patient: Patient) -> None:
@@ -24,32 +23,44 @@ def insert_with_patient(flow: PatientFlow, patient: Patient) -> None:
     is stored: the id and reference, the rest is read when it is asked for. Two calls that name the same new patient at
     the same instant both get the one row, and one that meets a deletion makes the patient anew.
     """
-    [[stored]] = _INSERT.rows(*_values(patient, _PATIENT_FIELDS), *_values(flow, _FLOW_FIELDS))
-    flow.patient = stored
+    [[stored]] = _INSERT.rows(*_values(patient, _PATIENT_COLUMNS), *_values(flow, _FLOW_COLUMNS))
+    flow.patient_id = stored.pk
+    relate(flow, patient=stored)
     flow._state.adding, flow._state.db = False, DEFAULT_DB_ALIAS
 
 
-def _fields(model: type[models.Model], *, but: str | None = None) -> _Fields:
-    return [field for field in model._meta.concrete_fields if field.column != but]
+def _columns(model: type[models.Model], *, but: str | None = None) -> "list[_Column]":
+    return [_Column(field) for field in model._meta.concrete_fields if field.column != but]
 
 
-def _values(row: models.Model, fields: _Fields) -> list[Any]:
-    """What to write of the row."""
-    database = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up for each field
-    given = [field.pre_save(row, True) for field in fields]
-    return [
-        value if type(field) in _AS_IT_IS else field.get_db_prep_save(value, database)
-        for field, value in zip(fields, given, strict=True)
-    ]
+class _Column:
+    """A column to write."""
+
+    def __init__(self, field: "models.Field[Any, Any]") -> None:
+        self._field, self._attribute = field, field.attname
+        is_now = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+        self._is_as_given = type(field) in _AS_GIVEN and not is_now
+        self.name = str(field.column)
+
+    def value(self, row: models.Model, database: BaseDatabaseWrapper) -> Any:
+        """What to write of the row."""
+        if self._is_as_given:
+            return row.__dict__[self._attribute]
+        return self._field.get_db_prep_save(self._field.pre_save(row, True), database)
 
 
-def _into(fields: _Fields) -> tuple[str, str]:
-    return ", ".join(str(field.column) for field in fields), ", ".join(["%s"] * len(fields))
+def _values(row: models.Model, columns: list[_Column]) -> list[Any]:
+    database = connections[DEFAULT_DB_ALIAS]  # `connection` would look it up for each
+    return [column.value(row, database) for column in columns]
+
+
+def _into(columns: list[_Column]) -> tuple[str, str]:
+    return ", ".join(column.name for column in columns), ", ".join(["%s"] * len(columns))
 
 
 def _statement() -> Statement:
-    patient_columns, patient_values = _into(_PATIENT_FIELDS)
-    flow_columns, flow_values = _into(_FLOW_FIELDS)
+    patient_columns, patient_values = _into(_PATIENT_COLUMNS)
+    flow_columns, flow_values = _into(_FLOW_COLUMNS)
     differs = " OR ".join(f"coalesce(excluded.{name}, known.{name}) IS DISTINCT FROM known.{name}" for name in _GIVEN)
     overwrite = ", ".join(f"{name} = coalesce(excluded.{name}, known.{name})" for name in _GIVEN)
     # A patient who is known is written even where nothing changes: only what is written is returned, and locked
@@ -67,7 +78,7 @@ def _statement() -> Statement:
 
 _GIVEN = ("email", "name")
 # psycopg takes their values. (Others, and those of a class made of one of these, may be stored as something else.)
-_AS_IT_IS = {models.CharField, models.TextField, models.DateTimeField, models.ForeignKey}
-_PATIENT_FIELDS = _fields(Patient)
-_FLOW_FIELDS = _fields(PatientFlow, but="patient_id")
+_AS_GIVEN = {models.CharField, models.TextField, models.DateTimeField, models.ForeignKey}
+_PATIENT_COLUMNS = _columns(Patient)
+_FLOW_COLUMNS = _columns(PatientFlow, but="patient_id")
 _INSERT = _statement()

@@ -7,6 +7,7 @@ from typing import Any
 
 from common.errors import InvalidRequest, NotFound
 from common.ids import new_ulid
+from common.statements import relate
 from flows import links
 from flows.dialects import Dialect
 from flows.insertion import insert_with_patient
@@ -47,11 +48,13 @@ def create_flow(plan: FlowPlan, *, organization: Organization, dialect: Dialect,
     recommended = find_sources(organization, plan.recommended_references, "recommended_connection_ids")
     flow_id = new_ulid()
     token = links.token_for(flow_id)
+    source = direct[0] if direct else None
+    # By ids: assigning what they lead to would check, once more, that it fits.
     flow = PatientFlow(
         id=flow_id,
-        organization=organization,
+        organization_id=organization.pk,
         dialect_name=dialect.name,
-        source=direct[0] if direct else None,
+        source_id=source.pk if source else None,
         recommended_source_ids=[source.id for source in recommended],
         return_url=plan.return_url,
         return_button_label=plan.return_button_label,
@@ -61,8 +64,12 @@ def create_flow(plan: FlowPlan, *, organization: Organization, dialect: Dialect,
         expires_at=now + plan.lifetime,
     )
     flow.link_token = token
+    relate(flow, organization=organization, source=source)
     patient = Patient(
-        organization=organization, reference=plan.patient_reference, email=plan.patient_email, name=plan.patient_name
+        organization_id=organization.pk,
+        reference=plan.patient_reference,
+        email=plan.patient_email,
+        name=plan.patient_name,
     )
     insert_with_patient(flow, patient)
     return flow

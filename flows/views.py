@@ -1,8 +1,9 @@
 """`/patient-flows`, `/sessions`, `/patient-sessions`: one resource, three dialects (contract §1, §5)."""
 
+from typing import Any
+
 from django.utils import timezone
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from common.errors import PATIENT_CODES, NotFound
 from common.fields import parse, parse_query, refuse_fields
@@ -22,32 +23,32 @@ class Flows(ApiView):
     scopes = {"POST": "patient_sessions:write"}
     dialect: Dialect = PATIENT_FLOW
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> dict[str, Any]:
         now = timezone.now()
         plan = FlowPlan(**parse(NewFlow, request.data).validated_data)
         flow = create_flow(plan, organization=self.organization, dialect=self.dialect, now=now)
-        return Response(flow_out(flow, self.dialect, [], now))
+        return flow_out(flow, self.dialect, [], now)
 
 
 class FlowDetail(ApiView):
     scopes = {"GET": "patient_sessions:read"}
     dialect: Dialect = PATIENT_FLOW
 
-    def get(self, request: Request, public_id: str) -> Response:
+    def get(self, request: Request, public_id: str) -> dict[str, Any]:
         flow = find_flow(self.organization, public_id)
-        return Response(flow_out(flow, self.dialect, connections_of(flow), timezone.now()))
+        return flow_out(flow, self.dialect, connections_of(flow), timezone.now())
 
 
 class FlowExpiry(ApiView):
     scopes = {"POST": "patient_sessions:write"}
     dialect: Dialect = PATIENT_FLOW
 
-    def post(self, request: Request, public_id: str) -> Response:
+    def post(self, request: Request, public_id: str) -> dict[str, Any]:
         now = timezone.now()
         refuse_fields(request.data)
         flow = find_flow(self.organization, public_id)
         expire_flow(flow, now)
-        return Response(flow_out(flow, self.dialect, connections_of(flow), now))
+        return flow_out(flow, self.dialect, connections_of(flow), now)
 
 
 class FlowsOfPatient(ApiView):
@@ -58,12 +59,12 @@ class FlowsOfPatient(ApiView):
     error_codes = PATIENT_CODES
     dialect: Dialect = PATIENT_FLOW
 
-    def get(self, request: Request, reference: str) -> Response:
+    def get(self, request: Request, reference: str) -> dict[str, Any]:
         now = timezone.now()
         query = parse_query(FlowListQuery, request.query_params).validated_data
         patient = find_patient(self.organization, reference)
         flows, status = with_connections(patient.flows.all()), query.get("status")
-        page = page_of(
+        return page_of(
             flows.reading(status, now) if status else flows,
             order_by=("-created_at", "-id"),
             limit=query["limit"],
@@ -71,7 +72,6 @@ class FlowsOfPatient(ApiView):
             list_name=f"{self.dialect.path}:{patient.id}:{status}",
             render=lambda flow: flow_out(flow, self.dialect, connections_of(flow), now),
         )
-        return Response(page)
 
 
 def find_flow(organization: Organization, public_id: str) -> PatientFlow:

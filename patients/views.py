@@ -1,9 +1,10 @@
 """`/patients` (contract §4)."""
 
+from typing import Any
+
 from django.db.models import QuerySet
 from django.utils import timezone
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from common.errors import PATIENT_CODES, InvalidRequest, NotFound
 from common.fields import parse, parse_query
@@ -30,9 +31,9 @@ class Patients(ApiView):
     takes_query = True
     error_codes = PATIENT_CODES
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> dict[str, Any]:
         query = parse_query(PatientListQuery, request.query_params).validated_data
-        page = page_of(
+        return page_of(
             filtered(self.organization, query),
             order_by=("-created_at", "-id"),
             limit=query["limit"],
@@ -40,43 +41,42 @@ class Patients(ApiView):
             list_name=f"patients:{self.organization.id}:{query.get('patient_id')!r}:{query.get('email')!r}",
             render=patient_out,
         )
-        return Response(page)
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> dict[str, Any]:
         form = parse(NewPatient, request.data)
         patient = create_patient(organization=self.organization, **form.validated_data)
-        return Response(patient_out(patient))
+        return patient_out(patient)
 
 
 class PatientDetail(ApiView):
     scopes = {"GET": "patients:read", "PUT": "patients:write", "DELETE": "patients:write"}
     error_codes = PATIENT_CODES
 
-    def get(self, request: Request, reference: str) -> Response:
-        return Response(patient_detail_out(find_patient(self.organization, reference)))
+    def get(self, request: Request, reference: str) -> dict[str, Any]:
+        return patient_detail_out(find_patient(self.organization, reference))
 
-    def put(self, request: Request, reference: str) -> Response:
+    def put(self, request: Request, reference: str) -> dict[str, Any]:
         form = parse(PatientReplacement, request.data).validated_data
         if form["reference"] != reference:
             raise InvalidRequest("patient_id must be the id in the address: ids do not change.", param="patient_id")
-        return Response(patient_out(replace_patient(organization=self.organization, **form)))
+        return patient_out(replace_patient(organization=self.organization, **form))
 
-    def delete(self, request: Request, reference: str) -> Response:
+    def delete(self, request: Request, reference: str) -> dict[str, Any]:
         erase_patient(organization=self.organization, reference=reference, now=timezone.now())
-        return Response(deleted_out(reference))
+        return deleted_out(reference)
 
 
 class PatientConnection(ApiView):
     scopes = {"DELETE": "patients:write"}
     error_codes = PATIENT_CODES
 
-    def delete(self, request: Request, reference: str, connection_id: str) -> Response:
+    def delete(self, request: Request, reference: str, connection_id: str) -> dict[str, Any]:
         patient = find_patient(self.organization, reference)
         ulid = connection_id.removeprefix("conn_")
         if ulid == connection_id or not is_ulid(ulid):
             raise NotFound("Send the id of one of the patient's connections: it begins with conn_.")
         disconnect(patient=patient, connection_id=ulid, now=timezone.now())
-        return Response(disconnected_out(connection_id))
+        return disconnected_out(connection_id)
 
 
 def find_patient(organization: Organization, reference: str) -> Patient:

@@ -6,7 +6,6 @@ from typing import Any
 from django.http import StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from common.errors import PATIENT_CODES
 from common.fields import parse_query
@@ -29,12 +28,12 @@ class RecordsOfPatient(ApiView):
     error_codes = PATIENT_CODES
     renderer_classes = (RawJSONRenderer,)
 
-    def get(self, request: Request, reference: str) -> HttpResponseBase:
+    def get(self, request: Request, reference: str) -> dict[str, Any] | HttpResponseBase:
         if prefers_ndjson(request.headers.get("Accept", "")):
             return self._all(request, reference)
         query = parse_query(RecordsQuery, request.query_params).validated_data
         page = {name: query.pop(name) for name in ("count", "starting_after", "ending_before") if name in query}
-        return Response(page_of_records(self._selection(reference, query), **page))
+        return page_of_records(self._selection(reference, query), **page)
 
     def _selection(self, reference: str, query: dict[str, Any]) -> Selection:
         patient = find_patient(self.organization, reference)

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core import signing
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from common.errors import InvalidRequest, NotFound
 from common.fields import parse_query
@@ -22,17 +21,17 @@ class Sources(ApiView):
     scopes = {"GET": "connections:read"}
     takes_query = True
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> dict[str, Any]:
         query = parse_query(SourcesQuery, request.query_params).validated_data
         page = found_page if query.get("q", "").strip() or "near" in query else listed_page
-        return Response(page(self.organization, query))
+        return page(self.organization, query)
 
 
 class SourceDetail(ApiView):
     scopes = {"GET": "connections:read"}
 
-    def get(self, request: Request, reference: str) -> Response:
-        return Response(source_out(find_source(self.organization, reference)))
+    def get(self, request: Request, reference: str) -> dict[str, Any]:
+        return source_out(find_source(self.organization, reference))
 
 
 def listed_page(organization: Organization, query: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.utils import timezone
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from common.errors import InvalidRequest
 from common.fields import parse, parse_query
@@ -59,9 +58,9 @@ class Endpoints(TakingUrls):
     scopes = {"GET": "webhooks:read", "POST": "webhooks:write"}
     takes_query = True
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> dict[str, Any]:
         query = parse_query(PageQuery, request.query_params).validated_data
-        page = page_of(
+        return page_of(
             self.organization.webhook_endpoints.without_secrets(),
             order_by=("-id",),
             limit=query["limit"],
@@ -69,53 +68,52 @@ class Endpoints(TakingUrls):
             list_name=f"webhooks:{self.organization.pk}",
             render=endpoint_out,
         )
-        return Response(page)
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> dict[str, Any]:
         plan = EndpointPlan(**parse(NewEndpoint, request.data).validated_data)
         self.refuse_name()
         endpoint = create_endpoint(
             plan, organization=self.organization, api_version=self.request.api_version, now=timezone.now()
         )
-        return Response(endpoint_with_secret_out(endpoint))
+        return endpoint_with_secret_out(endpoint)
 
 
 class EndpointDetail(TakingUrls):
     scopes = {"GET": "webhooks:read", "PATCH": "webhooks:write", "DELETE": "webhooks:write"}
 
-    def get(self, request: Request, endpoint_id: str) -> Response:
-        return Response(endpoint_out(find_endpoint(self.organization, endpoint_id)))
+    def get(self, request: Request, endpoint_id: str) -> dict[str, Any]:
+        return endpoint_out(find_endpoint(self.organization, endpoint_id))
 
-    def patch(self, request: Request, endpoint_id: str) -> Response:
+    def patch(self, request: Request, endpoint_id: str) -> dict[str, Any]:
         endpoint = find_endpoint(self.organization, endpoint_id)
         changes = parse(EndpointChanges, request.data).validated_data
         self.refuse_name()
         changed = change_endpoint(endpoint, changes, organization=self.organization, now=timezone.now())
-        return Response(endpoint_out(changed))
+        return endpoint_out(changed)
 
-    def delete(self, request: Request, endpoint_id: str) -> Response:
+    def delete(self, request: Request, endpoint_id: str) -> dict[str, Any]:
         forget_endpoint(find_endpoint(self.organization, endpoint_id), timezone.now())
-        return Response(deleted_out(endpoint_id))
+        return deleted_out(endpoint_id)
 
 
 class EndpointSecret(ApiView):
     scopes = {"POST": "webhooks:write"}
 
-    def post(self, request: Request, endpoint_id: str) -> Response:
+    def post(self, request: Request, endpoint_id: str) -> dict[str, Any]:
         endpoint = find_endpoint(self.organization, endpoint_id)
         seconds = parse(SecretRotation, request.data).validated_data["expire_current_in"]
         overlap = timedelta(seconds=seconds)
-        return Response(endpoint_with_secret_out(rotate_secret(endpoint, overlap=overlap, now=timezone.now())))
+        return endpoint_with_secret_out(rotate_secret(endpoint, overlap=overlap, now=timezone.now()))
 
 
 class EndpointEvents(ApiView):
     scopes = {"GET": "webhooks:read"}
     takes_query = True
 
-    def get(self, request: Request, endpoint_id: str) -> Response:
+    def get(self, request: Request, endpoint_id: str) -> dict[str, Any]:
         query = parse_query(EventRecordsQuery, request.query_params).validated_data
         endpoint, delivered = find_endpoint(self.organization, endpoint_id), query.get("delivered")
-        page = page_of(
+        return page_of(
             endpoint.deliveries.filter(**OUTCOMES[delivered]),
             order_by=("-id",),
             limit=query["limit"],
@@ -123,25 +121,24 @@ class EndpointEvents(ApiView):
             list_name=f"webhooks:{endpoint.pk}:events:{delivered}",
             render=record_out,
         )
-        return Response(page)
 
 
 class EndpointReplay(ApiView):
     scopes = {"POST": "webhooks:write"}
 
-    def post(self, request: Request, endpoint_id: str) -> Response:
+    def post(self, request: Request, endpoint_id: str) -> dict[str, Any]:
         now = timezone.now()
         endpoint = find_endpoint(self.organization, endpoint_id)
         asked: dict[str, Any] = {"until": now} | parse(NewReplay, request.data).validated_data
         if asked["since"] > asked["until"]:
             raise InvalidRequest("since must not be after until, which is now unless given.", param="since")
-        return Response(replay_out(endpoint, asked, replay(endpoint, **asked, now=now)))
+        return replay_out(endpoint, asked, replay(endpoint, **asked, now=now))
 
 
 class EndpointTest(ApiView):
     scopes = {"POST": "webhooks:write"}
 
-    def post(self, request: Request, endpoint_id: str) -> Response:
+    def post(self, request: Request, endpoint_id: str) -> dict[str, Any]:
         endpoint = find_endpoint(self.organization, endpoint_id)
         form = parse(NewTest, request.data).validated_data
-        return Response(record_out(send_test(endpoint, form["type"], timezone.now())))
+        return record_out(send_test(endpoint, form["type"], timezone.now()))

@@ -1,8 +1,9 @@
 """`/events` (contract §9)."""
 
+from typing import Any
+
 from django.utils import timezone
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from common.errors import NotFound
 from common.fields import parse_query, refuse_fields
@@ -19,10 +20,10 @@ class Events(ApiView):
     scopes = {"GET": "webhooks:read"}
     takes_query = True
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: Request) -> dict[str, Any]:
         query = parse_query(EventsQuery, request.query_params).validated_data
         selection = Selection(self.organization, type=query.pop("type", None), since=query.pop("since", None))
-        return Response(page_of_events(selection, **query))
+        return page_of_events(selection, **query)
 
 
 class EventDetail(ApiView):
@@ -30,19 +31,18 @@ class EventDetail(ApiView):
 
     scopes = {"GET": "webhooks:read"}
 
-    def get(self, request: Request, event_id: str) -> Response:
+    def get(self, request: Request, event_id: str) -> dict[str, Any]:
         event = Event.objects.filter(organization=self.organization).with_public_id(event_id)
-        told = event_out(event) if event else record_out(find_delivery(self.organization, event_id))
-        return Response(told)
+        return event_out(event) if event else record_out(find_delivery(self.organization, event_id))
 
 
 class EventRedelivery(ApiView):
     scopes = {"POST": "webhooks:write"}
 
-    def post(self, request: Request, event_id: str) -> Response:
+    def post(self, request: Request, event_id: str) -> dict[str, Any]:
         refuse_fields(request.data)
         delivery = find_delivery(self.organization, event_id)
-        return Response(record_out(redeliver(delivery, timezone.now())))
+        return record_out(redeliver(delivery, timezone.now()))
 
 
 def find_delivery(organization: Organization, public_id: str) -> Delivery:

@@ -88,7 +88,10 @@ def test_a_beginning_of_any_length_finds_a_name_an_alias_and_a_town(organization
     """Short beginnings are terms of their own, longer ones a few terms or, where they are many, gathered."""
     word = "quillingtonian"
     wanted = [facility("Quillingtonian Clinic"), facility("B", aliases=["Quillingtonian"])]
-    wanted += [facility("C", city="Quillingtonian", state="OH", postal_code="45840"), facility("Q", aliases=["Quixotic"])]
+    wanted += [
+        facility("C", city="Quillingtonian", state="OH", postal_code="45840"),
+        facility("Q", aliases=["Quixotic"]),
+    ]
     for number in range(others):
         facility(f"Ash {number}", aliases=[f"Quillingtoniana{chr(97 + number)}{number}"])
 
