@@ -3,13 +3,12 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
 
-import tantivy
 from django.db.models import Count, F, OuterRef, Subquery
 from django.db.models.functions import Coalesce, Lower
 
@@ -26,6 +25,7 @@ from sources.searching.links import (
     shared_hosts,
     tenant_ids,
 )
+from sources.searching.schema import BEGINNINGS, LONGEST_EDGE, PLACE
 from sources.searching.vocabulary import GENERIC
 from sources.searching.words import (
     canonical,
@@ -39,40 +39,8 @@ from sources.searching.words import (
     words_of,
 )
 
-# Raise it when the fields or their words change: indexes of another number are built anew.
-FORMAT = 5
 SHARED = "shared"
-PLACE = "place"
 _BATCH = 5_000
-
-# Fields with the beginnings of another one's terms as terms of their own, up to so many letters: a short beginning fits
-# thousands of terms, which would be gathered with each search.
-BEGINNINGS = {
-    "name": ("name_edge", 5),
-    "other": ("other_edge", 5),
-    "place": ("place_edge", 5),
-    "whole": ("begins", 8),
-}
-TEXT_FIELDS = ("name", "other", "place", "any", "name_edge", "other_edge", "place_edge")
-RAW_FIELDS = ("whole", "also", "initials", "begins", "host", "url", "cell", "kind", "access", "vendor", "npi")
-NUMBER_FIELDS = ("pair", "facility", "source_number", "position", "latitude", "longitude")
-
-
-def _schema() -> tantivy.Schema:
-    builder = tantivy.SchemaBuilder()
-    for name in TEXT_FIELDS:
-        builder.add_text_field(name, tokenizer_name="whitespace", index_option="basic")
-    for name in RAW_FIELDS:
-        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
-    for name in NUMBER_FIELDS:
-        builder.add_integer_field(name, fast=True)
-    builder.add_integer_field("group", fast=True, indexed=True)
-    builder.add_text_field("known_word", tokenizer_name="raw", index_option="basic", stored=True)
-    builder.add_integer_field("frequency", fast=True)
-    return builder.build()
-
-
-SCHEMA = _schema()
 
 
 class Listed(NamedTuple):
@@ -210,15 +178,34 @@ def _links(source: Source) -> list[str]:
     return [link for link in (source.portal_url, source.fhir_base_url) if link]
 
 
+class _Words:
+    """Words as a field has them, and as the field of their beginnings does."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        once = dict.fromkeys(words)
+        self.text = " ".join(once)
+        self.beginnings = " ".join(dict.fromkeys(chain.from_iterable(map(_beginnings, once))))
+
+
+@lru_cache(maxsize=100_000)
+def _beginnings(word: str) -> tuple[str, ...]:
+    return tuple(cut(word, LONGEST_EDGE))
+
+
+def cut(text: str, longest: int) -> Iterator[str]:
+    """The beginnings of a text, the shortest first."""
+    return (text[:length] for length in range(1, min(len(text), longest) + 1))
+
+
 class _SourceWords:
     """What a source is found by, whichever facility is asked for."""
 
     def __init__(self, source: Source, shared: set[str]) -> None:
         hosts = [own_host(link, shared) for link in _links(source)]
         self.hosts = [suffix for host in hosts for suffix in host.suffixes]
-        self.words = [word for host in hosts for word in host.words]
         self.urls = [address_of(source.fhir_base_url), *tenant_ids(source.fhir_base_url)]
-        self.name = canonical_words(source.name)
+        self.others = _Words(canonical_words(source.name))
+        self.places = _Words([word for host in hosts for word in host.words])
 
 
 class _About:
@@ -233,8 +220,11 @@ class _About:
         self.also = list(dict.fromkeys(also for words in others if (also := whole(words)) != self.whole))
         self.initials = [short for words in (raw, *others) for short in initials_of(words)]
         self.other = [canonical(word) for words in others for word in words] + list(canonical_words(brand))
-        self.joined = [pair for words in (raw, tuple(self.name), *others) for pair in joined(words)]
+        pairs = [pair for words in (raw, tuple(self.name), *others) for pair in joined(words)]
         self.place = _place_words(facility)
+        self.names = _Words(self.name)
+        self.others = _Words([*self.other, *pairs])
+        self.places = _Words([*self.place, *host_words(facility.website)])
         self.states = _states(facility, [raw, *others])
         self.hosts = host_suffixes(facility.website) if facility.website else []
         self.point = gazetteer().point(
@@ -242,21 +232,21 @@ class _About:
         )
 
     def document(self, way: _Way, source: Source, words: _SourceWords, host: Host) -> dict[str, Any]:
-        other = [*self.other, *self.joined, *words.name, *canonical_words(way.name)]
-        place = [*self.place, *words.words, *host.words, *host_words(self.facility.website)]
+        others = [self.others, words.others, *([_Words(canonical_words(way.name))] if way.name else [])]
+        places = [self.places, words.places, *([_Words(host.words)] if host.words else [])]
         point = self.point
         return {
-            "name": _text(self.name),
-            "other": _text(other),
-            "place": _text(place),
-            "any": _text([*self.name, *other, *place]),
-            "name_edge": _beginnings("name", self.name),
-            "other_edge": _beginnings("other", other),
-            "place_edge": _beginnings("place", place),
+            "name": self.names.text,
+            "other": " ".join(part.text for part in others),
+            "place": " ".join(part.text for part in places),
+            "any": " ".join(part.text for part in (self.names, *others, *places)),
+            "name_edge": self.names.beginnings,
+            "other_edge": " ".join(part.beginnings for part in others),
+            "place_edge": " ".join(part.beginnings for part in places),
             "whole": self.whole,
             "also": self.also,
             "initials": list(dict.fromkeys(self.initials)),
-            "begins": list(_cut(self.whole, BEGINNINGS["whole"][1])),
+            "begins": list(cut(self.whole, BEGINNINGS["whole"][1])),
             "host": list(dict.fromkeys([*self.hosts, *words.hosts, *host.suffixes])),
             "url": words.urls,
             "cell": [*(cells_around(point) if point else [UNKNOWN_CELL]), *self.states],
@@ -297,17 +287,3 @@ def _states(facility: Listed, names: list[tuple[str, ...]]) -> list[str]:
     addressed = [facility.state, *(place.rpartition(", ")[2] for place in facility.places)]
     codes = [state_code(state) for state in addressed] + [code for words in names for code in states_in(words)]
     return [state_cell(code) for code in dict.fromkeys(codes) if code]
-
-
-def _beginnings(field: str, words: list[str]) -> str:
-    longest = BEGINNINGS[field][1]
-    return " ".join(dict.fromkeys(chain.from_iterable(_cut(word, longest) for word in words)))
-
-
-@lru_cache(maxsize=100_000)
-def _cut(text: str, longest: int) -> tuple[str, ...]:
-    return tuple(text[:length] for length in range(1, min(len(text), longest) + 1))
-
-
-def _text(words: list[str]) -> str:
-    return " ".join(dict.fromkeys(words))

@@ -21,7 +21,8 @@ from django.db import DatabaseError, connections
 
 from sources.geography import gazetteer
 from sources.models import Catalogue
-from sources.searching.documents import FORMAT, PLACE, SCHEMA, documents
+from sources.searching.documents import documents
+from sources.searching.schema import FORMAT, PLACE, SCHEMA
 
 RECHECK_SECONDS = 2.0
 # Where False, whoever asks first after a change builds the index and waits for it.

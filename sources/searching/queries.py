@@ -12,10 +12,10 @@ from tantivy import Occur, Query
 
 from sources.geography import Point
 from sources.searching.asked import Asked, Word
-from sources.searching.documents import BEGINNINGS, SCHEMA
 from sources.searching.grid import UNKNOWN_CELL, cells_of, state_cell
 from sources.searching.index import OpenIndex
 from sources.searching.links import addresses_of, host_of, host_suffixes, tenant_ids
+from sources.searching.schema import BEGINNINGS, LONGEST_EDGE, SCHEMA
 from sources.searching.vocabulary import GENERIC, STATE_CODES
 from sources.searching.words import canonical, initials_of, joined, words_of
 
@@ -28,7 +28,6 @@ RING = 0.25
 _WEIGHTS = {"name": (10.0, 5.0), "other": (7.0, 3.5), "place": (5.0, 2.5)}
 # Where it does not matter which of them it is, one field has the words of all three.
 _UNWEIGHTED = {"any": (0.0, 0.0)}
-_LONGEST_EDGE = max(BEGINNINGS[field][1] for field in _WEIGHTS)
 _INITIALS_WEIGHT = 7.0
 _RESPELLED = 0.7
 
@@ -172,7 +171,7 @@ def _ways(word: Word, index: OpenIndex, share: float, detail: float = 1.0, *, is
     fields = _WEIGHTS if detail else _UNWEIGHTED
     ways = [_scored(_whole(field, word), (WHOLE + whole * detail) * share) for field, (whole, _) in fields.items()]
     # What has the beginnings of any of them would be a fourth field of them.
-    fields = fields if len(word.typed) > _LONGEST_EDGE else _WEIGHTS
+    fields = fields if len(word.typed) > LONGEST_EDGE else _WEIGHTS
     for field, (_, beginning) in fields.items():
         begun = _begun(field, word.typed, index, but=_forms(field, word))
         ways += [_scored(query, beginning * detail * share) for query in begun]

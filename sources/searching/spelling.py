@@ -3,8 +3,8 @@
 from tantivy import Query
 
 from sources.searching.asked import Word
-from sources.searching.documents import SCHEMA
 from sources.searching.index import OpenIndex
+from sources.searching.schema import SCHEMA
 from sources.searching.words import canonical
 
 # One typo in words from four letters, two from eight; a swap of neighbours counts as one.
