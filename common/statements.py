@@ -60,7 +60,8 @@ class Statement:
                 make = database.make_debug_cursor if database.queries_logged else database.make_cursor
                 cursor = make(prepared)
             cursor.execute(self._text, parameters)
-            return list(cursor.fetchall())
+            found: list[tuple[Any, ...]] = cursor.fetchall()
+            return found
 
     @cached_property
     def _text(self) -> str:

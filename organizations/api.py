@@ -20,8 +20,8 @@ from organizations.requests import ApiRequest
 class ApiView(APIView):
     """A view of the API.
 
-    Its methods return the body of the answer, or a whole response for what is not JSON. `scopes` names the scope each
-    method needs. `takes_query`: its GET reads query parameters.
+    Its methods return the body of the answer; `get` may return a whole response of Django's for what is not JSON.
+    `scopes` names the scope each method needs. `takes_query`: its GET reads query parameters.
     `error_codes` renames codes for resources with words of their own.
 
     A POST with an `Idempotency-Key` runs inside a transaction: it makes no HTTP requests, and its jobs are rows. What

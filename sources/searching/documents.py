@@ -189,10 +189,10 @@ class _Words:
 
 @lru_cache(maxsize=100_000)
 def _beginnings(word: str) -> tuple[str, ...]:
-    return tuple(cut(word, LONGEST_EDGE))
+    return tuple(_cut(word, LONGEST_EDGE))
 
 
-def cut(text: str, longest: int) -> Iterator[str]:
+def _cut(text: str, longest: int) -> Iterator[str]:
     """The beginnings of a text, the shortest first."""
     return (text[:length] for length in range(1, min(len(text), longest) + 1))
 
@@ -206,6 +206,9 @@ class _SourceWords:
         self.urls = [address_of(source.fhir_base_url), *tenant_ids(source.fhir_base_url)]
         self.others = _Words(canonical_words(source.name))
         self.places = _Words([word for host in hosts for word in host.words])
+        self.states = states_in(words_of(source.name)) + [
+            code for host in hosts for code in states_in(tuple(host.words))
+        ]
 
 
 class _About:
@@ -225,7 +228,7 @@ class _About:
         self.names = _Words(self.name)
         self.others = _Words([*self.other, *pairs])
         self.places = _Words([*self.place, *host_words(facility.website)])
-        self.states = _states(facility, [raw, *others])
+        self.states = _states(facility, [raw, *others, words_of(brand)])
         self.hosts = host_suffixes(facility.website) if facility.website else []
         self.point = gazetteer().point(
             postal_code=facility.postal_code, city=facility.city, state=state_code(facility.state)
@@ -234,6 +237,7 @@ class _About:
     def document(self, way: _Way, source: Source, words: _SourceWords, host: Host) -> dict[str, Any]:
         others = [self.others, words.others, *([_Words(canonical_words(way.name))] if way.name else [])]
         places = [self.places, words.places, *([_Words(host.words)] if host.words else [])]
+        states = dict.fromkeys([*self.states, *words.states, *states_in(words_of(way.name))])
         point = self.point
         return {
             "name": self.names.text,
@@ -246,10 +250,10 @@ class _About:
             "whole": self.whole,
             "also": self.also,
             "initials": list(dict.fromkeys(self.initials)),
-            "begins": list(cut(self.whole, BEGINNINGS["whole"][1])),
+            "begins": list(_cut(self.whole, BEGINNINGS["whole"][1])),
             "host": list(dict.fromkeys([*self.hosts, *words.hosts, *host.suffixes])),
             "url": words.urls,
-            "cell": [*(cells_around(point) if point else [UNKNOWN_CELL]), *self.states],
+            "cell": [*(cells_around(point) if point else [UNKNOWN_CELL]), *map(state_cell, states)],
             "npi": self.facility.npis,
             "kind": PLACE,
             "access": accesses(source),
@@ -283,7 +287,7 @@ def _state_words(state: str) -> list[str]:
 
 
 def _states(facility: Listed, names: list[tuple[str, ...]]) -> list[str]:
-    """The states a place is in, by its addresses and its names, as cells."""
+    """The states a place is in, by its addresses and its names."""
     addressed = [facility.state, *(place.rpartition(", ")[2] for place in facility.places)]
     codes = [state_code(state) for state in addressed] + [code for words in names for code in states_in(words)]
-    return [state_cell(code) for code in dict.fromkeys(codes) if code]
+    return [code for code in codes if code]

@@ -30,6 +30,7 @@ _WEIGHTS = {"name": (10.0, 5.0), "other": (7.0, 3.5), "place": (5.0, 2.5)}
 _UNWEIGHTED = {"any": (0.0, 0.0)}
 _INITIALS_WEIGHT = 7.0
 _RESPELLED = 0.7
+_WISHED = 0.05
 
 Clauses = list[tuple[Occur, Query]]
 Respelled = Mapping[Word, tuple[Word, ...]]
@@ -54,11 +55,12 @@ def every_word(
     clauses, better = [], []
     for word in words:
         ways = [] if word in unknown else _ways(word, index, share, detail, is_alone=len(words) == 1)
-        better += _in_name(word, share * detail)
+        named = _in_name(word, share * detail)
         for instead in (respelled or {}).get(word, ()):
             ways += _ways(instead, index, share * _RESPELLED, detail, is_alone=False)
-            better += _in_name(instead, share * _RESPELLED * detail)
+            named += _in_name(instead, share * _RESPELLED * detail)
         clauses.append(must(_best_of(ways)))
+        better += [(Occur.Should, _best_of(named))] if named else []
     return [*clauses, *better]
 
 
@@ -69,7 +71,9 @@ def anywhere(word: Word, index: OpenIndex) -> Query:
 
 def wished(words: tuple[Word, ...], index: OpenIndex) -> Clauses:
     """Words that a hit may do without; those that have them come first."""
-    return [(Occur.Should, _best_of(_ways(word, index, 0.05, is_alone=False))) for word in words]
+    ways = [_ways(word, index, _WISHED, is_alone=False) for word in words]
+    named = [query for word in words for query in _in_name(word, _WISHED)]
+    return [(Occur.Should, query) for query in (*map(_best_of, ways), *named)]
 
 
 def all_but_one(words: tuple[Word, ...], index: OpenIndex) -> Query:
@@ -180,11 +184,11 @@ def _ways(word: Word, index: OpenIndex, share: float, detail: float = 1.0, *, is
     return [*ways, _scored(term("initials", word.typed), (WHOLE + _INITIALS_WEIGHT * detail) * share)]
 
 
-def _in_name(word: Word, share: float) -> Clauses:
+def _in_name(word: Word, share: float) -> list[Query]:
     """A common word counts for more in a name; any other one does by `_ways`."""
     if not (word.is_common and share):
         return []
-    return [(Occur.Should, _scored(_whole("name", word), (_WEIGHTS["name"][0] - _WEIGHTS["place"][0]) * share))]
+    return [_scored(_whole("name", word), (_WEIGHTS["name"][0] - _WEIGHTS["place"][0]) * share)]
 
 
 def _link(link: str) -> Query:

@@ -44,7 +44,7 @@ def _same_address(asked: Asked, facility: Facility, portals: Collection[Portal])
 
 def _missing(words: tuple[Word, ...], name: str, *more: str) -> tuple[Word, ...]:
     """The words that are not in the name, its initials, or what else is shown; the last is a state."""
-    missing = _not_in(words_of(" ".join((name, *more))), words)
+    missing = _not_in([word for text in (name, *more) for word in words_of(text)], words)
     return missing and _not_in([*state_words(more[-1]), *initials_of(words_of(name))], missing)
 
 

@@ -11,7 +11,7 @@ from sources.searching.ranking import Ranked, run
 from sources.searching.stages import ENOUGH, Stage, stages
 
 # Pairs read for each hit wanted, to begin with: one portal may have thousands of facilities of one name.
-_PAIRS_PER_HIT = 4
+_PAIRS_PER_HIT = 8
 
 
 def widened(

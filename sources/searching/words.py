@@ -106,5 +106,7 @@ def _state_code(name: str) -> str:
     return name if name in STATES else STATE_CODES.get(name, "")
 
 
-_STATES_BEGIN = frozenset(STATES) | frozenset(name.split()[0] for name in STATE_CODES)
+# Mt. Sinai is on a mount, not in Montana.
+_CODES = frozenset(code for code in STATES if canonical(code) == code)
+_STATES_BEGIN = _CODES | frozenset(name.split()[0] for name in STATE_CODES)
 _STATE_WORDS = max(len(name.split()) for name in STATE_CODES)

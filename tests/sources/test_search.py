@@ -533,10 +533,21 @@ def test_a_town_that_no_directory_lists_leads_to_its_state(organization, typed):
         ("Blue Plan LA", ["la"]),
         ("District of Columbia Clinic", ["dc"]),
         ("New Hope Clinic", []),
+        ("Mt. Sinai Hospital", []),
+        ("Montana Heart", ["mt"]),
     ],
 )
 def test_a_name_may_say_in_which_state_a_place_is(name, states):
     assert states_in(words_of(name)) == states
+
+
+def test_a_state_may_be_said_by_the_name_of_the_brand_or_of_the_source_alone(organization):
+    brand = facility("Kaiser California")
+    facility("Kaiser Clinic", brand=brand)
+    facility("Kaiser Office", source("Kaiser of California Online"))
+    facility("Kaiser Elsewhere", source("Kaiser of Colorado Online"))
+
+    assert {"Kaiser Clinic", "Kaiser Office"} <= set(names("kaiser oakland", organization)[:3])
 
 
 def test_words_that_every_name_has_may_be_wrong(organization):
