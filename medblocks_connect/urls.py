@@ -12,13 +12,14 @@ from sources.jwks import jwks
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home),
+    # First, and all below one prefix: each keystroke of a search is looked up here.
+    path("", include("picker.urls")),
     # A patient's flows and records come before the patients: an id may have slashes, so that both match.
     path("", include("flows.urls")),
     path("", include("records.urls")),
     path("", include("patients.urls")),
     path("", include("sources.urls")),
     path("", include("webhooks.urls")),
-    path("", include("picker.urls")),
     path("", include("organizations.urls")),
     path(".well-known/jwks.json", jwks),
     path("openapi.json", openapi_json),

@@ -1,16 +1,19 @@
-from django.urls import path
+from django.urls import include, path
 
 from picker import views
 from picker.choosing import choose
 from picker.missing import missing, thanks
 
+_of_a_link = [
+    path("<str:token>", choose),
+    path("<str:token>/confirm", views.confirm),
+    path("<str:token>/connect", views.connect),
+    path("<str:token>/done", views.done),
+    path("<str:token>/missing", missing),
+    path("<str:token>/missing/thanks", thanks),
+    path("<str:token>/return", views.return_to_app),
+]
 urlpatterns = [
-    path("c/<str:token>", choose),
-    path("c/<str:token>/confirm", views.confirm),
-    path("c/<str:token>/connect", views.connect),
-    path("c/<str:token>/done", views.done),
-    path("c/<str:token>/missing", missing),
-    path("c/<str:token>/missing/thanks", thanks),
-    path("c/<str:token>/return", views.return_to_app),
+    path("c/", include(_of_a_link)),
     path("oauth/callback", views.callback),
 ]

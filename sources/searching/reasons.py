@@ -44,8 +44,11 @@ def _same_address(asked: Asked, facility: Facility, portals: Collection[Portal])
 
 def _missing(words: tuple[Word, ...], name: str, *more: str) -> tuple[Word, ...]:
     """The words that are not in the name, its initials, or what else is shown; the last is a state."""
-    missing = _not_in([word for text in (name, *more) for word in words_of(text)], words)
-    return missing and _not_in([*state_words(more[-1]), *initials_of(words_of(name))], missing)
+    named = words_of(name)
+    if not (missing := _not_in(named, words)):  # as with most hits
+        return ()
+    shown = [word for text in more for word in words_of(text)]
+    return _not_in([*shown, *state_words(more[-1]), *initials_of(named)], missing)
 
 
 def _explains(words: tuple[Word, ...], text: str) -> bool:
