@@ -3,8 +3,6 @@
 A place is indexed with all the cells it is near to, so that a search looks for the one it asks from.
 """
 
-from functools import lru_cache
-
 from sources.geography import Point
 
 # In cells to a degree: about 11, 55 and 220 km wide.
@@ -26,11 +24,9 @@ def cells_of(point: Point) -> list[str]:
     return [f"{name}:{y}:{x}" for name, y, x in _middles(point)]
 
 
-# There are as many points as postal codes and towns, and each has many places.
-@lru_cache(maxsize=80_000)
-def cells_around(point: Point) -> tuple[str, ...]:
+def cells_around(point: Point) -> list[str]:
     """Of each grid the nine cells in whose middle one the point lies."""
-    return tuple(f"{name}:{y + dy}:{x + dx}" for name, y, x in _middles(point) for dy, dx in _AROUND)
+    return [f"{name}:{y + dy}:{x + dx}" for name, y, x in _middles(point) for dy, dx in _AROUND]
 
 
 def _middles(point: Point) -> list[tuple[str, int, int]]:

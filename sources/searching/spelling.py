@@ -51,8 +51,7 @@ def is_known(word: Word, index: OpenIndex) -> bool:
 
 def _frequency(word: str, index: OpenIndex) -> int:
     known = Query.term_query(SCHEMA, "known_word", word, "basic")
-    hits = index.searcher.search(known, limit=1, count=False, order_by_field="frequency").hits
-    return int(hits[0][0]) if hits else 0
+    return next((frequency for _, frequency in _read(known, index, limit=1)), 0)
 
 
 def _similar(word: str, typos: int, index: OpenIndex, *, prefix: bool = False) -> list[tuple[str, int]]:

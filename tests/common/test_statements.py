@@ -5,6 +5,7 @@ from django.db import DataError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.utils import timezone
 
+from bench.recording import recorded
 from common.statements import Statement, columns_but, relate
 from flows.connections import connections_of
 from flows.dialects import PATIENT_FLOW
@@ -111,16 +112,11 @@ def test_what_goes_wrong_is_raised_as_by_a_queryset(organization):
 
 
 def test_whoever_listens_to_statements_hears_of_these(organization):
-    heard = []
-
-    def listen(execute, sql, params, many, context):
-        heard.append((sql, params))
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(listen):
+    with recorded() as heard:
         PatientFlow.objects.of(organization, "0" * 26)
 
-    assert [params for sql, params in heard if "flows_patientflow" in sql] == [("0" * 26, organization.pk)]
+    asked = [step.parameters for step in heard.steps if "flows_patientflow" in step.sql]
+    assert asked == [["0" * 26, organization.pk]]
 
 
 def known_key(number):
