@@ -75,6 +75,20 @@ def test_an_idle_worker_ends_at_once(start_worker):
     assert time.monotonic() - started < 3
 
 
+def test_a_worker_that_is_asked_over_and_over_ends_as_if_asked_once(start_worker):
+    worker = start_worker()
+    eventually(worker.is_at_work)
+
+    asked = 0
+    while worker.is_running():
+        worker.tell(signal.SIGTERM)
+        time.sleep(0.001)
+        asked += 1
+
+    assert worker.ended() == 0
+    assert asked > 1
+
+
 def test_pulls_hold_up_no_other_job(world, start_worker):
     pulls = [world.connect("p-1", portal, "anton").pulls.get() for portal in world.sources]  # a second for each answer
     worker = start_worker("--pulls", str(len(pulls)), "--others", "1")

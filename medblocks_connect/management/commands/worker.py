@@ -33,6 +33,7 @@ AT_ONCE = 2 * AT_ONCE_PER_SOURCE
 MAILS_AT_ONCE = 1
 # One delivers events; the others are what asyncio itself wants while all jobs run, to look up the database's host.
 _SPARE_THREADS = 3
+_ASKED_TO_END = (signal.SIGINT, signal.SIGTERM)
 ENDED = "The worker ended by itself; its log says why. Start it again: what it was doing is done again."
 
 
@@ -55,8 +56,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         connector = Connector(kwargs=connector_params(), timeout=DATABASE_SECONDS)
-        with app.replace_connector(connector):
-            asyncio.run(_run(options["pulls"], options["others"], options["deliveries"]))
+        try:
+            with app.replace_connector(connector):
+                asyncio.run(_run(options["pulls"], options["others"], options["deliveries"]))
+        finally:
+            # It ends by now: whoever asks again must not cut off what Python itself still has to close.
+            for number in _ASKED_TO_END:
+                signal.signal(number, signal.SIG_IGN)
 
 
 def _number(text: str) -> int:
@@ -96,8 +102,13 @@ async def _run(pulls: int, others: int, deliveries: int) -> None:
             if dispatcher:
                 dispatcher.wake()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop)
+        def asked(*_: object) -> None:
+            if not stopping.is_set():
+                loop.call_soon_threadsafe(stop)
+
+        # Not the loop's own handlers: it takes those away when it closes, and the next signal would kill.
+        for number in _ASKED_TO_END:
+            signal.signal(number, asked)
         await asyncio.wait([*workers, *sending], return_when=asyncio.FIRST_COMPLETED)
         was_asked = stopping.is_set()
         stop()
