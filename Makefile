@@ -16,6 +16,9 @@ LONG := tests/sources/test_golden.py tests/sources/imports/test_kill.py tests/ad
 # These start the product itself, each with a database of its own.
 PRODUCT := tests/browser tests/test_demo.py tests/chaos
 
+# Everything here starts many processes, each of which would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo demo-reset test lint types migrations-check test-most test-browser test-demo test-chaos chromium format bench-page bench-search bench-golden bench-import bench-api bench-scale bench-pull bench-webhooks openapi fuzz chaos
 
 demo: export SANDBOX = true
