@@ -12,6 +12,7 @@ from rest_framework import serializers
 
 from common.errors import InvalidRequest
 
+NO_OBJECT = "Send a JSON object."
 METADATA_KEYS = 50
 METADATA_KEY_LENGTH = 40
 METADATA_BYTES = 16 * 1024
@@ -20,7 +21,7 @@ METADATA_BYTES = 16 * 1024
 class StrictSerializer(serializers.Serializer[Any]):
     """A request body or query. Unknown names are refused, with the name as `param`."""
 
-    default_error_messages = {"invalid": "Send a JSON object."}
+    default_error_messages = {"invalid": NO_OBJECT}
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -153,6 +154,8 @@ S = TypeVar("S", bound=StrictSerializer)
 
 def parse(serializer_class: type[S], data: Any) -> S:
     """A valid serializer of `data`. Raises rest_framework's ValidationError otherwise."""
+    if data is None:  # for which rest_framework has a message of its own
+        raise InvalidRequest(NO_OBJECT)
     serializer: S = copy(_prototype(serializer_class))
     serializer.initial_data = data
     serializer.is_valid(raise_exception=True)

@@ -2,6 +2,7 @@
 
 import sys
 
+from django.core.exceptions import DisallowedHost, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -10,6 +11,7 @@ from django.views.decorators.http import require_safe
 from common.error_examples import EXAMPLES
 from common.error_pages import ERRORS
 from common.errors import (
+    PATIENT_CODES,
     InternalError,
     InvalidRequest,
     NotFound,
@@ -25,9 +27,20 @@ from common.fields import TimestampField
 PAGE_PREFIXES = ("/c/", "/oauth/", "/admin/", "/sandbox/", "/static/", "/branding/", "/errors/", "/docs")
 
 
+# What Django refuses before any view is asked.
+_MALFORMED: dict[type[Exception], str] = {
+    DisallowedHost: "This server does not answer under this host. Its operator lists hosts in ALLOWED_HOSTS.",
+    TooManyFieldsSent: "This request has too many parameters. Send only those that the call takes.",
+}
+
+
 def is_page(request: HttpRequest) -> bool:
     """Whether a person reads what is at this address; else a program does."""
     return request.path == "/" or request.path.startswith(PAGE_PREFIXES)
+
+
+def _is_about_patients(request: HttpRequest) -> bool:
+    return request.path == "/patients" or request.path.startswith("/patients/")
 
 
 def is_for_staff(request: HttpRequest) -> bool:
@@ -36,7 +49,10 @@ def is_for_staff(request: HttpRequest) -> bool:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _answer(request, translate(exception) or InvalidRequest("This request is malformed."))
+    error = translate(exception) or InvalidRequest(_MALFORMED.get(type(exception), "This request is malformed."))
+    if _is_about_patients(request):
+        error.code = PATIENT_CODES.get(error.code, error.code)
+    return _answer(request, error)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -44,7 +60,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    code = "not_found" if request.path.startswith("/patients/") else None
+    code = PATIENT_CODES["resource_not_found"] if _is_about_patients(request) else None
     return _answer(request, NotFound("There is nothing at this address.", code=code))
 
 

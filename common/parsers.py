@@ -1,6 +1,7 @@
 """The one body parser of the API: strict JSON within limits (contract §2)."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
@@ -11,6 +12,8 @@ from common.errors import InvalidRequest, PayloadTooLarge
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_DEPTH = 32
+_LONGEST_WHOLE = 50
+MAX_NUMBER = 2**63
 # Set in a request's environ by the WSGI application.
 BODY_ENDED_EARLY = "medblocks.body_ended_early"
 # How much of a body that is too large is still taken. A client that is cut off while it sends never sees the answer.
@@ -38,7 +41,7 @@ class StrictJSONParser(BaseParser):
             raise PayloadTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KB.")
         try:
             text = body.decode("utf-8")
-            parsed = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+            parsed = json.loads(text, parse_int=_whole, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
         except UnicodeDecodeError as error:
             raise ParseError("The body is not UTF-8.") from error
         except RecursionError as error:
@@ -62,9 +65,10 @@ def check_json(value: Any, path: str = "", depth: int = 0) -> None:
     match value:
         case str():
             _check_text(value, path)
-        case float() if value in (float("inf"), float("-inf")):
+        # PostgreSQL gives 1e300 back as an integer of 301 digits, and 2.0 ** 63, rounded, as one above 2 ** 63.
+        case float() if abs(value) >= MAX_NUMBER:
             raise InvalidRequest("This number is out of range.", param=path or None)
-        case int() if abs(value) > 2**63:
+        case int() if abs(value) > MAX_NUMBER:
             raise InvalidRequest("This number is out of range.", param=path or None)
         case dict():
             for key, inner in value.items():
@@ -82,6 +86,11 @@ def _check_text(text: str, path: str) -> None:
         raise InvalidRequest(
             "This text has half of a surrogate pair.", param=(path if path.isprintable() else "") or None
         )
+
+
+def _whole(digits: str) -> int | float:
+    """Longer ones are out of range whatever they are, and Python refuses to read very long ones."""
+    return int(digits) if len(digits) < _LONGEST_WHOLE else math.copysign(math.inf, float(digits[:2]))
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -48,7 +48,7 @@ class ApiView(APIView):
 
     @property
     def allowed_methods(self) -> list[str]:
-        return sorted(self.scopes)
+        return sorted({*self.scopes, *(["HEAD"] if "GET" in self.scopes else [])})
 
     def needed_scope(self, request: Request) -> str | None:
         """What a key needs for this request; None where the path has no such method. HEAD is a GET."""

@@ -76,7 +76,7 @@ def answer_once(
     """The answer of `work`, done now or before, and whether it was before. `request` is a fingerprint.
 
     What `work` raises undoes everything, and the key can be used again. Raises Conflict where the key was used for
-    another request, and Unavailable where another request with it takes too long.
+    another request or its patient was erased, and Unavailable where another request with it takes too long.
     """
     with _alone(f"{organization.pk} {key}"), transaction.atomic(durable=True):
         row_id = _claim(organization, keys.digest(key))
@@ -85,7 +85,12 @@ def answer_once(
             _keep(row_id, organization, request, answer)
             return answer, False
         stored = _stored(organization, keys.digest(key))
-    kept = json.loads(stored or "{}")
+    if stored is None:
+        raise Conflict(
+            f"This {HEADER} was used for a patient who has been deleted since. To make them anew, use a new one.",
+            param=HEADER,
+        )
+    kept = json.loads(stored)
     if kept["request"] != request:
         raise Conflict(
             f"This {HEADER} was used for another request. Use a new one for each thing you do.", param=HEADER

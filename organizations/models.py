@@ -156,8 +156,12 @@ _WITH_DIGEST = Statement(
 
 class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
     def forget_patient(self, organization: Organization, reference: str) -> int:
-        """Delete the stored answers about a patient, so that none outlives them; their number."""
-        return self.filter(patient_digest=patient_digest(organization, reference)).delete()[0]
+        """Take the answers about a patient away, so that none outlives them; their number.
+
+        The keys stay until their day is over: a retry that arrives late must not make an erased patient anew.
+        """
+        about = self.filter(patient_digest=patient_digest(organization, reference))
+        return about.update(answer=None, patient_digest="")
 
     def made_before(self, moment: datetime) -> "IdempotencyKeyQuerySet":
         return self.filter(pk__lt=first_ulid_at(moment))
@@ -166,8 +170,8 @@ class IdempotencyKeyQuerySet(models.QuerySet["IdempotencyKey"]):
 class IdempotencyKey(models.Model):
     """An `Idempotency-Key` that was used, with the answer it got. What the caller wrote is kept as digests only.
 
-    The id begins with the time, by which old rows are found. `answer` is null only inside the transaction that works
-    on the request: others never see such a row.
+    The id begins with the time, by which old rows are found. `answer` is null inside the transaction that works on
+    the request, which nobody else sees, and once the patient it was about has been erased.
     """
 
     id = models.CharField(max_length=26, primary_key=True, default=new_ulid, editable=False)

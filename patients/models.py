@@ -5,6 +5,7 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Upper
+from django.utils import timezone
 
 from common.encryption import EncryptedTextField
 from common.ids import new_ulid
@@ -115,7 +116,7 @@ class Connection(models.Model):
     pull_due_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="When records are pulled again by themselves."
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -119,6 +119,7 @@ def note_failed_attempt(
         status=ConnectionStatus.FAILED,
         failure_code=failure_code,
         failure_at=now,
+        created_at=now,
     )
 
 

@@ -16,6 +16,11 @@ def is_reserved(reference: str) -> bool:
     return reference.startswith(RESERVED_PREFIXES)
 
 
+def is_dots(reference: str) -> bool:
+    """Whether no client could ask for a patient with this id."""
+    return reference in _DOT_SEGMENTS
+
+
 def is_ambiguous(reference: str) -> bool:
     """Whether the address of a patient with this id is also the address of something else."""
-    return reference in _DOT_SEGMENTS or _AMBIGUOUS_END.search(reference) is not None
+    return _AMBIGUOUS_END.search(reference) is not None

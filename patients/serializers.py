@@ -5,7 +5,7 @@ from typing import Any
 from common.fields import LineField, MetadataField, StrictEmailField, StrictSerializer, TextField, TimestampField
 from common.pagination import PageQuery
 from patients.models import Connection, Patient
-from patients.references import MAX_LENGTH, RESERVED_PREFIXES, is_ambiguous, is_reserved
+from patients.references import MAX_LENGTH, RESERVED_PREFIXES, is_ambiguous, is_dots, is_reserved
 
 
 class PatientReferenceField(LineField):
@@ -13,6 +13,7 @@ class PatientReferenceField(LineField):
 
     default_error_messages = {
         "reserved": f"Ids beginning with {', '.join(RESERVED_PREFIXES)} are reserved.",
+        "dots": "Clients read . and .. in an address as something else. Choose another id.",
         "ambiguous": "Addresses of other things end like this id: it could not be told apart. Change its last part.",
     }
 
@@ -23,6 +24,8 @@ class PatientReferenceField(LineField):
         reference = super().to_internal_value(data)
         if is_reserved(reference):
             self.fail("reserved")
+        if is_dots(reference):
+            self.fail("dots")
         if is_ambiguous(reference):
             self.fail("ambiguous")
         return reference

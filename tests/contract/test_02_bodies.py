@@ -1,7 +1,6 @@
 """Contract §2: what a body may be. Whatever it is, the answer is a clear 4xx and nothing is half-written."""
 
 import json
-import math
 from io import BytesIO
 
 import pytest
@@ -135,20 +134,32 @@ def test_metadata_beyond_its_limits_is_refused(api, path, kind):
         {"k" * 40: 1},
         {"k": "x" * (METADATA_BYTES - 8)},
         {"": "an empty key", "\u00fc": [1, 1.5, -0.0, True, None, {"deep": {"er": []}}]},
-        {"big": 2**63, "small": 1e-300, "id": "x", "resource_type": "patient"},
+        {"big": 2**63, "large": -9.2e18, "small": 1e-300, "id": "x", "resource_type": "patient"},
     ],
     ids=["empty", "50 keys", "40 characters", "16 KB", "of all kinds", "numbers and our own words"],
 )
 def test_metadata_within_its_limits_comes_back_as_it_was_sent(api, metadata):
     assert api.post("/patients", {"patient_id": "p", "metadata": metadata}).json["metadata"] == metadata
-    assert api.get("/patients/p").json["metadata"] == metadata
+    read = api.get("/patients/p").json["metadata"]
+    assert read == metadata
+    assert api.put("/patients/p", {"patient_id": "p", "metadata": read}).json["metadata"] == metadata
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"7", b'"x"'])
+@pytest.mark.parametrize("path", PATHS)
+def test_what_is_no_object_is_refused_with_what_to_send(api, path, body):
+    assert api.send(path, body).error["message"] == "Send a JSON object."
 
 
 # --- the parser ---
 
 TEXT = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=20)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(-(2.0**63), 2.0**63, exclude_min=True, exclude_max=True)
+    | TEXT,
     lambda inside: st.lists(inside, max_size=4) | st.dictionaries(TEXT, inside, max_size=4),
     max_leaves=20,
 )
@@ -201,13 +212,26 @@ def test_the_parser_takes_256_kb_to_the_byte(size):
 
 
 @given(st.floats())
-def test_the_parser_takes_finite_numbers_only(number):
+def test_the_parser_takes_numbers_up_to_two_to_the_63_and_no_others(number):
     body = json.dumps({"a": number}).encode()
-    if math.isfinite(number):
+    if abs(number) < 2**63:
         assert parsed(body) == {"a": number}
         return
-    with pytest.raises(ParseError):
+    with pytest.raises((ParseError, InvalidRequest)):
         parsed(body)
+
+
+@pytest.mark.parametrize(
+    "number", ["1e19", "9223372036854775808.0", "-1e300", "1e999", "9223372036854775809", "1" * 60, "-" + "1" * 5000]
+)
+def test_a_number_out_of_range_is_refused_however_it_is_written(api, number):
+    body = f'{{"patient_id": "p", "metadata": {{"n": {number}}}}}'
+
+    answer = api.send("/patients", body.encode())
+
+    assert answer.problem == (400, "invalid_request", "metadata.n")
+    assert answer.error["message"] == "This number is out of range."
+    assert not Patient.objects.exists()
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

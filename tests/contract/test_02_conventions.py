@@ -358,7 +358,7 @@ def test_other_methods_are_405_in_the_envelope_and_say_which_are_allowed(api, me
     answer = api.request(method, path)
 
     assert answer.problem == (405, "method_not_allowed", None)
-    assert set(answer.headers["Allow"].split(", ")) <= {"GET", "POST"}
+    assert set(answer.headers["Allow"].split(", ")) <= {"GET", "HEAD", "POST"}
 
 
 def test_head_is_get_without_a_body(api):

@@ -233,7 +233,19 @@ def test_the_answers_about_a_patient_can_be_forgotten(api, organization, other_o
 
     assert IdempotencyKey.objects.forget_patient(other_organization, "p-1") == 0
     assert IdempotencyKey.objects.forget_patient(organization, "p-1") == 1
-    assert IdempotencyKey.objects.count() == 1
+    assert IdempotencyKey.objects.filter(answer__isnull=False).count() == 1
+    assert not IdempotencyKey.objects.exclude(patient_digest="").filter(answer=None).exists()
+
+
+@pytest.mark.parametrize(("path", "body"), [("/patients", PATIENT), ("/sessions", FLOW)])
+def test_a_retry_that_arrives_after_the_patient_was_erased_does_not_bring_them_back(api, path, body):
+    post(api, path, body, key="retried")
+    api.delete("/patients/p-1")
+
+    for again in (body, body | {"metadata": {"other": "request"}}):
+        assert post(api, path, again, key="retried").problem == (409, "resource_conflict", "Idempotency-Key")
+    assert not Patient.objects.exists()
+    assert post(api, path, body, key="new").status == 200
 
 
 def test_another_version_is_another_request(api, monkeypatch):

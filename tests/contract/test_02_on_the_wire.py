@@ -172,7 +172,7 @@ def test_other_methods_are_405_in_the_envelope_and_trace_echoes_nothing(wire, ke
     answer = wire.request(f"{method} /patients HTTP/1.1", [bearer(key), ("X-Echo", "echoed")])
 
     assert problem(answer) == (405, "method_not_allowed", None)
-    assert answer[1]["allow"] == "GET, POST"
+    assert answer[1]["allow"] == "GET, HEAD, POST"
     assert b"echoed" not in answer[2]
 
 

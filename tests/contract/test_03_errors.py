@@ -100,9 +100,18 @@ def test_what_the_framework_refuses_is_refused_in_the_envelope(api, method, path
 
 
 def test_an_unknown_host_is_refused_in_the_envelope(api):
-    response = api.client.get("/patients", headers={"Host": "elsewhere.example"})
+    answer = Answer(api.client.get("/sessions/x", headers={"Host": "elsewhere.example"}))
 
-    assert Answer(response).problem[:2] == (400, "bad_request")
+    assert answer.problem == (400, "bad_request", None)
+    assert "ALLOWED_HOSTS" in answer.error["message"]
+
+
+@pytest.mark.parametrize(("path", "code"), [("/patients", "invalid_request"), ("/connections", "bad_request")])
+def test_more_parameters_than_the_framework_reads_are_refused_in_the_words_of_the_path(api, path, code):
+    answer = api.get(path, {f"a{number}": "1" for number in range(1001)})
+
+    assert answer.problem == (400, code, None)
+    assert "too many parameters" in answer.error["message"]
 
 
 @pytest.mark.parametrize(

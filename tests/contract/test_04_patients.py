@@ -163,7 +163,10 @@ def test_ids_that_end_like_another_address_are_refused_rather_than_never_found_a
 
 @pytest.mark.parametrize("segment", [".", ".."])
 def test_ids_that_clients_resolve_before_they_ask_are_refused(api, segment):
-    assert api.post("/patients", {"patient_id": segment}).problem == (400, "invalid_request", "patient_id")
+    answer = api.post("/patients", {"patient_id": segment})
+
+    assert answer.problem == (400, "invalid_request", "patient_id")
+    assert "Choose another id" in answer.error["message"]
 
 
 @pytest.mark.parametrize("length", [1, 200])
@@ -349,7 +352,7 @@ def test_connections_are_newest_first_failed_attempts_included(api, browser, por
 
     assert (failed["status"], failed["failure_code"], failed["scopes"]) == ("failed", "user_denied", [])
     assert failed["id"].startswith("conn_")
-    assert failed["failure_at"] is not None
+    assert failed["failure_at"] == failed["created_at"] <= failed["updated_at"]
     assert active["status"] == "active"
 
 
@@ -645,9 +648,9 @@ def test_every_call_needs_its_scope(api, organization, method, path, scope):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", "/patients/p-1", "DELETE, GET, PUT"),
-        ("POST", "/patients/p-1", "DELETE, GET, PUT"),
-        ("DELETE", "/patients", "GET, POST"),
+        ("PATCH", "/patients/p-1", "DELETE, GET, HEAD, PUT"),
+        ("POST", "/patients/p-1", "DELETE, GET, HEAD, PUT"),
+        ("DELETE", "/patients", "GET, HEAD, POST"),
         ("GET", "/patients/p-1/connections/conn_x", "DELETE"),
     ],
 )

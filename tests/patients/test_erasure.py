@@ -14,6 +14,7 @@ from common.encryption import box
 from common.ids import new_ulid
 from flows.models import Authorization, AuthorizationEvent, EventKind, PatientFlow, SourceRequest
 from flows.tasks import sweep
+from organizations.models import IdempotencyKey
 from patients.erasure import erase, erase_patient
 from patients.models import Connection, Patient, Revocation
 from sources.models import Source
@@ -232,9 +233,9 @@ def test_a_stored_answer_of_an_idempotency_key_does_not_outlive_the_patient(api)
 
     again = api.post("/patients", body, Idempotency_Key="k-1")
 
-    assert again.status == 200
-    assert "Idempotent-Replayed" not in again.headers
-    assert api.get("/patients/p-1").status == 200
+    assert again.problem == (409, "resource_conflict", "Idempotency-Key")
+    assert not IdempotencyKey.objects.filter(answer__isnull=False).exists()
+    assert api.get("/patients/p-1").status == 404
 
 
 def test_sign_ins_that_end_by_the_sweep_after_an_erasure_are_no_failure(api, browser, flow, riverside):
