@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sources.geography import Point, postal_code_point
 from sources.searching.links import is_link
-from sources.searching.vocabulary import FILLERS, GENERIC, LEGAL
+from sources.searching.vocabulary import FILLERS, GENERIC, LEGAL, SYSTEMS
 from sources.searching.words import canonical, whole, words_of
 
 MAX_TEXT = 300
@@ -53,6 +53,11 @@ class Asked:
             words.pop()
             found.append(whole(tuple(word.typed for word in words)))
         return found if self.specific else []
+
+    @property
+    def as_system(self) -> list[str]:
+        """What a health system of this name may be called in full."""
+        return [self.whole, *(f"{self.whole} {kind}" for kind in SYSTEMS)]
 
     @property
     def specific(self) -> tuple[Word, ...]:

@@ -3,17 +3,14 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.db.models import Count, F, OuterRef, Subquery
-from django.db.models.functions import Coalesce, Lower
-
-from sources.geography import gazetteer
-from sources.models import DirectoryEntry, Facility, Portal, Source
+from sources.geography import Point, gazetteer
+from sources.models import Source
+from sources.searching.catalogue import NO_BRAND, Listed, Way, brands, facilities
 from sources.searching.grid import MICRO, NOWHERE, UNKNOWN_CELL, cells_around, state_cell
 from sources.searching.links import (
     NO_HOST,
@@ -40,49 +37,23 @@ from sources.searching.words import (
 )
 
 SHARED = "shared"
-_BATCH = 5_000
-
-
-class Listed(NamedTuple):
-    """What the index takes of a facility."""
-
-    pk: int
-    name: str
-    aliases: list[str]
-    brand_id: int | None
-    city: str
-    state: str
-    postal_code: str
-    places: list[str]
-    website: str
-    npis: list[str]
-
-
-class _Way(NamedTuple):
-    """What it takes of a facility's portal."""
-
-    pair: int
-    source_id: str
-    name: str
-    url: str | None
 
 
 def documents() -> Iterator[dict[str, Any]]:
     """The documents in the order of equally good hits, and one for each word that they know.
 
-    The more often chosen come first, then the better known: brands of more places, then those that more
-    directories list; then by name. Memory grows with the sources, brands and words, not with the facilities.
+    It is the order of `facilities`. Memory grows with the sources, brands and words, not with the facilities.
     """
     frequencies: Counter[str] = Counter()
     sources = {source.pk: (number, source) for number, source in enumerate(Source.objects.filter(retired_at=None))}
     shared = shared_hosts(_links(source) for _, source in sources.values())
     hosts = {pk: _SourceWords(source, shared) for pk, (_, source) in sources.items()}
-    brands = _brands()
-    for position, (facility, ways) in enumerate(_facilities()):
+    known_brands = brands()
+    for position, (facility, ways) in enumerate(facilities()):
         known = [way for way in ways if way.source_id in sources]
         if not known:
             continue
-        brand = brands.get(facility.brand_id or 0, NO_BRAND)
+        brand = known_brands.get(facility.brand_id or 0, NO_BRAND)
         is_seen = all(brand.is_seen_with(sources[way.source_id][1]) for way in known)
         about = _About(facility, brand.name if is_seen else "", group=_group(facility, known))
         for way in known:
@@ -90,75 +61,14 @@ def documents() -> Iterator[dict[str, Any]]:
             host = own_host(way.url, shared) if way.url else NO_HOST
             words = hosts[way.source_id]
             yield about.document(way, source, words, host) | {"position": position, "source_number": number}
-        frequencies.update({word for word in (*about.name, *about.other, *about.place) if len(word) > 2})
+        # Names in both forms of their words: "surgicl" is near surgical, and far from surgery.
+        words_known = {*words_of(facility.name), *about.name, *about.other, *about.place}
+        frequencies.update(word for word in words_known if len(word) > 2)
     for word, frequency in frequencies.items():
         yield {"known_word": word, "frequency": frequency}
 
 
-@dataclass
-class Brand:
-    """The name of a brand, and the environments and workspaces whose sources it has."""
-
-    name: str
-    seen_in: set[tuple[str, str | None]]
-
-    def is_seen_with(self, source: Source) -> bool:
-        """Whether all who see the source may see the brand."""
-        owners = {(source.environment, None), (source.environment, source.organization_id)}
-        return not owners.isdisjoint(self.seen_in)
-
-
-NO_BRAND = Brand("", set())
-
-
-def _brands() -> dict[int, Brand]:
-    """The places that others are part of, and that are not retired."""
-    known = Facility.objects.filter(facilities__isnull=False, retired_at=None).distinct()
-    brands = {pk: Brand(name, set()) for pk, name in known.values_list("pk", "name")}
-    portals = Portal.objects.filter(facility__in=known, source__retired_at=None).order_by()
-    seen = portals.values_list("facility_id", "source__environment", "source__organization_id").distinct()
-    for facility_id, environment, organization_id in seen:
-        brands[facility_id].seen_in.add((environment, organization_id))
-    return brands
-
-
-def _facilities() -> Iterator[tuple[Listed, list[_Way]]]:
-    facilities = (
-        Facility.objects.filter(retired_at=None)
-        .annotate(size=Coalesce(_parts(), 0), listed=Coalesce(_entries(), 0))
-        .order_by(F("times_chosen").desc(), F("size").desc(), F("listed").desc(), Lower("name"), "pk")
-        .values_list(*Listed._fields)
-    )
-    batch: list[Listed] = []
-    for row in facilities.iterator(chunk_size=_BATCH):
-        batch.append(Listed._make(row))
-        if len(batch) == _BATCH:
-            yield from _with_portals(batch)
-            batch = []
-    yield from _with_portals(batch)
-
-
-def _parts() -> Subquery:
-    """How many places a brand has."""
-    places = Facility.objects.filter(brand=OuterRef("pk"), retired_at=None).order_by()
-    return Subquery(places.values("brand").annotate(count=Count("pk")).values("count"))
-
-
-def _entries() -> Subquery:
-    """How many directories list a place."""
-    entries = DirectoryEntry.objects.filter(facility=OuterRef("pk")).order_by()
-    return Subquery(entries.values("facility").annotate(count=Count("directory", distinct=True)).values("count"))
-
-
-def _with_portals(facilities: list[Listed]) -> Iterator[tuple[Listed, list[_Way]]]:
-    found: dict[int, list[_Way]] = {facility.pk: [] for facility in facilities}
-    portals = Portal.objects.filter(facility__in=list(found)).order_by("pk")
-    for facility_id, *way in portals.values_list("facility_id", "pk", "source_id", "name", "url"):
-        found[facility_id].append(_Way._make(way))
-    return ((facility, found[facility.pk]) for facility in facilities)
-
-
-def _group(facility: Listed, ways: list[_Way]) -> int:
+def _group(facility: Listed, ways: list[Way]) -> int:
     """The same number for places of one name behind the same portals: one card for patients."""
     key = "\n".join([whole(words_of(facility.name)), *sorted(way.source_id for way in ways)])
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest())
@@ -234,7 +144,7 @@ class _About:
             postal_code=facility.postal_code, city=facility.city, state=state_code(facility.state)
         )
 
-    def document(self, way: _Way, source: Source, words: _SourceWords, host: Host) -> dict[str, Any]:
+    def document(self, way: Way, source: Source, words: _SourceWords, host: Host) -> dict[str, Any]:
         others = [self.others, words.others, *([_Words(canonical_words(way.name))] if way.name else [])]
         places = [self.places, words.places, *([_Words(host.words)] if host.words else [])]
         states = dict.fromkeys([*self.states, *words.states, *states_in(words_of(way.name))])
@@ -253,7 +163,7 @@ class _About:
             "begins": list(_cut(self.whole, BEGINNINGS["whole"][1])),
             "host": list(dict.fromkeys([*self.hosts, *words.hosts, *host.suffixes])),
             "url": words.urls,
-            "cell": [*(cells_around(point) if point else [UNKNOWN_CELL]), *map(state_cell, states)],
+            "cell": _cells(point, states),
             "npi": self.facility.npis,
             "kind": PLACE,
             "access": accesses(source),
@@ -264,6 +174,11 @@ class _About:
             "latitude": round(point.latitude * MICRO) if point else NOWHERE,
             "longitude": round(point.longitude * MICRO) if point else NOWHERE,
         }
+
+
+def _cells(point: Point | None, states: Collection[str]) -> list[str]:
+    """Where it is: around its point, in its states; or nobody knows where."""
+    return [*(cells_around(point) if point else []), *map(state_cell, states)] or [UNKNOWN_CELL]
 
 
 def other_names(name: str) -> list[str]:

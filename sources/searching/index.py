@@ -62,6 +62,10 @@ class OpenIndex:
             return True
         return self.has_any(tantivy.Query.fuzzy_term_query(SCHEMA, "known_word", word, distance=0, prefix=True))
 
+    def is_in_names(self, word: str) -> bool:
+        """Whether a place has this very word in its name."""
+        return bool(self.searcher.doc_freq("name", word))
+
     def beginning(self, field: str, text: str) -> list[str] | None:
         """The terms of a field that begin so; None for more than a few."""
         found = self.searcher.terms_with_prefix(field, text, limit=_FEW_BEGINNINGS + 1)

@@ -18,6 +18,7 @@ class Place:
     rest: tuple[Word, ...]
     state: str
     point: Point | None = None
+    is_town_at_the_end: bool = False
 
 
 def places_in(words: tuple[Word, ...]) -> Iterator[Place]:
@@ -34,7 +35,7 @@ def places_in(words: tuple[Word, ...]) -> Iterator[Place]:
         for town, rest in ((words[-count:], words[:-count]), (words[:count], words[count:])):
             found = None if all(word.is_generic for word in town) else gazetteer().best_known(_name(town))
             if found is not None:
-                yield Place(rest, STATES[found[0].lower()], found[1])
+                yield Place(rest, STATES[found[0].lower()], found[1], is_town_at_the_end=rest == words[:-count])
 
 
 def _state_at_the_end(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], str] | None:

@@ -24,6 +24,8 @@ EXACT, NEARLY_EXACT, ALSO, BEGINS, INITIALS, WHOLE, ALSO_BEGINS = 64.0, 60.0, 56
 # One part of the query is the place's whole name, the rest says which one; neighbours are neighbours in the name.
 NAME_AND_MORE, SEQUENCE = 3.0, 2.0
 RING = 0.25
+# Of the places behind one web address, the one that it is named for; less than how well the address fits.
+CALLED_LIKE_DOMAIN = 0.5
 # Field: a whole word, the beginning of one.
 _WEIGHTS = {"name": (10.0, 5.0), "other": (7.0, 3.5), "place": (5.0, 2.5)}
 # Where it does not matter which of them it is, one field has the words of all three.
@@ -38,7 +40,9 @@ Respelled = Mapping[Word, tuple[Word, ...]]
 
 def identifiers(asked: Asked) -> Clauses:
     """The web addresses and provider numbers that a hit has to have."""
-    return [*map(must, map(_link, asked.links)), *(must(_scored(term("npi", npi), 0.0)) for npi in asked.npis)]
+    called_so = [(Occur.Should, _scored(term("name", _domain(link)), CALLED_LIKE_DOMAIN)) for link in asked.links]
+    npis = [must(_scored(term("npi", npi), 0.0)) for npi in asked.npis]
+    return [*map(must, map(_link, asked.links)), *called_so, *npis]
 
 
 def every_word(
@@ -85,6 +89,13 @@ def all_but_one(words: tuple[Word, ...], index: OpenIndex) -> Query:
 def named(wholes: list[str]) -> Clauses:
     """Exactly one of these names."""
     return [must(_scored(one_of("whole", wholes), NEARLY_EXACT))]
+
+
+def called(asked: Asked, index: OpenIndex, *, unfinished: bool) -> Clauses:
+    """A name that is these words or begins with them, the last of which may be `unfinished`."""
+    exactly = _scored(one_of("whole", [asked.whole, *asked.shorter]), NEARLY_EXACT)
+    begun = _begun("whole", asked.whole if unfinished else f"{asked.whole} ", index)
+    return [must(_best_of([exactly, *(_scored(query, BEGINS) for query in begun)]))]
 
 
 def either(*alternatives: Clauses) -> Query:
@@ -198,10 +209,15 @@ def _link(link: str) -> Query:
     ways = [_scored(term("url", address), EXACT - step) for step, address in enumerate(addresses)]
     ways += [_scored(_beginning("url", addresses[0]), BEGINS)] if addresses else []
     ways += [_scored(term("host", name), WHOLE - step) for step, name in enumerate(host_suffixes(host)[:8])]
-    domain = "".join(words_of(host.rpartition(".")[0].rpartition(".")[2]))
+    domain = _domain(link)
     if len(domain) > 3 and canonical(domain) not in GENERIC:
-        ways += [_scored(term(field, domain), 1.0) for field in ("place", "other")]
+        ways.append(_scored(term("any", domain), 1.0))
     return Query.disjunction_max_query(ways)
+
+
+def _domain(link: str) -> str:
+    """What a site is called: of www.uc-health.org uchealth."""
+    return "".join(words_of(host_of(link).rpartition(".")[0].rpartition(".")[2]))
 
 
 def _parts(name: str) -> list[str]:

@@ -3,7 +3,7 @@
 import tantivy
 
 # Raise it when the fields or their words change: indexes of another number are built anew.
-FORMAT = 5
+FORMAT = 6
 PLACE = "place"
 
 # Fields with the beginnings of another one's terms as terms of their own, up to so many letters: a short beginning fits

@@ -31,7 +31,8 @@ class Stage:
 def stages(asked: Asked, near: Point | None, index: OpenIndex, found: Callable[[], int]) -> Iterator[Stage]:
     """The readings, the most literal one first, while `found` says that too little was found."""
     near = near or asked.near
-    if not asked.words:
+    # "mychart clevelandclinic.org" says no more than the link.
+    if not asked.words or (asked.links and not asked.specific):
         yield Stage(queries.identifiers(asked) or (queries.only_near(near) if near else []), near)
         return
     plan = _Plan(asked, near, index)
@@ -39,6 +40,7 @@ def stages(asked: Asked, near: Point | None, index: OpenIndex, found: Callable[[
     typos = {} if found() and len(asked.words) >= SURE else plan.typos()
     if typos:
         yield plan.respelled(typos)
+    yield from plan.called_at_a_town()
     for meant in (plan.asked, *([plan.likely(typos)] if typos else [])):
         yield from plan.without_generic(meant)
         yield from plan.at_a_place(meant, generic=False)
@@ -55,13 +57,23 @@ class _Plan:
         self._seen: dict[Word, bool] = {}
 
     def as_typed(self) -> Iterator[Stage]:
-        """Every word; or exactly a name, with words after it that nearly every name has: "mayo clinic hospital"."""
+        """Every word; or exactly a name, with words after it that nearly every name has: "mayo clinic hospital"; or
+        a name that is written as one word: "well star health"."""
         words, index = self.asked.words, self.index
         ways = [queries.every_word(words, index, weighted=self.near is None)] if self._has(words) else []
         ways += [queries.named(shorter)] if (shorter := self.asked.shorter) else []
+        for compound in self._compounds():
+            ways.append(queries.called(compound, index, unfinished=True))
+            ways.append(queries.named(replace(compound, words=compound.specific).as_system))
         if ways:
             clauses = ways[0] if len(ways) == 1 else [queries.must(queries.either(*ways))]
             yield self._stage(clauses, self.asked)
+
+    def _compounds(self) -> Iterator[Asked]:
+        """The query with two neighbours written as one, where that is a word of somebody's name."""
+        for place, joined in enumerate(queries.joined_words(self.asked.words)):
+            if not joined[place].is_generic and self.index.is_in_names(joined[place].canonical):
+                yield replace(self.asked, words=joined)
 
     def typos(self, *, at_last: bool = False) -> Respelled:
         """The words that may be misspelled, with what they may stand for."""
@@ -89,8 +101,19 @@ class _Plan:
             if generic is bool(rest.specific) or not self._has(place.rest):
                 continue
             clauses = queries.every_word(place.rest, self.index, weighted=point is None)
-            where = queries.at_place(place.state, place.point, surely=generic)
+            where = queries.at_place(place.state, place.point, surely=generic or place.is_town_at_the_end)
             yield self._stage([*clauses, *where], rest, near=place.point)
+
+    def called_at_a_town(self) -> Iterator[Stage]:
+        """A name, and the town at the end: "penn medicine philadelphia", where no directory knows the town."""
+        for place in places_in(self.asked.words):
+            rest = replace(self.asked, words=place.rest)
+            if place.is_town_at_the_end and rest.specific and self._has(place.rest):
+                # One word begins many a name: then it has to be nearly all of it.
+                is_one = len(rest.specific) == 1
+                name = queries.named(rest.as_system) if is_one else queries.called(rest, self.index, unfinished=False)
+                where = queries.at_place(place.state, place.point, surely=False)
+                yield self._stage([*name, *where], rest, near=place.point)
 
     def without_generic(self, asked: Asked) -> Iterator[Stage]:
         """Words that nearly every name has are left out, or two words are joined."""
@@ -104,7 +127,8 @@ class _Plan:
             yield self._stage([queries.must(queries.either(*ways))], replace(asked, words=specific or asked.words))
 
     def at_last(self) -> Iterator[Stage]:
-        """Where nothing else is found: more typos, initials, all telling words but one."""
+        """Where nothing else is found: more typos, initials, all telling words but one; of two words the first, if a
+        health system is called so: "wellstar kennestone"."""
         if typos := self.typos(at_last=True):
             yield self.respelled(typos)
         words = self.asked.words
@@ -112,6 +136,9 @@ class _Plan:
             yield self._stage(queries.shortened(words), self.asked)
         if len(self.asked.specific) >= SURE:
             yield self._stage([queries.must(queries.all_but_one(self.asked.specific, self.index))], self.asked)
+        elif len(self.asked.specific) == SURE - 1:
+            system = replace(self.asked, words=self.asked.specific[:1])
+            yield self._stage(queries.named(system.as_system), system)
 
     def _has(self, words: tuple[Word, ...]) -> bool:
         """Whether the index has each word at all; else no place has all of them, and there is nothing to look for."""

@@ -19,6 +19,11 @@ GENERIC = frozenset(
         "mychart online chart my sign record insurance plan"
     )
 )
+# What comes after the name of a health system, in canonical words.
+SYSTEMS = (
+    *("health", "health system", "health care", "health care system", "health service", "healthcare"),
+    *("healthcare system", "medical center", "hospital", "clinic"),
+)
 # What is often written short, and the word it stands for. Both are searched as the word.
 LONG_FORMS = dict(
     pair.split(":")

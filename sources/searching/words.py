@@ -11,6 +11,8 @@ MAX_WORD_LENGTH = 40
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
 # Scripts that put no space between words count each character as one.
 _WORD = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+")
+# U.C.L.A. and M.D. are words.
+_DOTTED = re.compile(r"\b(?:[^\W\d_]\.){2,}(?:[^\W\d_]\b)?")
 _APOSTROPHES = str.maketrans("", "", "'’‘`´ʼ")
 
 
@@ -24,6 +26,7 @@ def words_of(text: str) -> tuple[str, ...]:
         text = "".join(character for character in parts if not unicodedata.combining(character))
         # Hangul comes apart under NFKD; together again, a syllable is one character.
         text = unicodedata.normalize("NFC", text)
+    text = _DOTTED.sub(lambda dotted: dotted[0].replace(".", ""), text)
     words = _WORD.findall(text.casefold().replace("&", " and "))
     return tuple(word[:MAX_WORD_LENGTH] for word in words)
 
