@@ -8,8 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
+from common.admin_acts import pressed_on
 from common.admin_log import CHANGE, log
 from patients.connection_admin import connections_for_staff
 from patients.holding import PatientErased, holding
@@ -22,7 +22,7 @@ WOKEN = "A pull is under way already and was woken up; there is no second. It st
 NOT_ACTIVE = "Records can be pulled through an active connection only: the patient has to connect again."
 
 
-@require_POST
+@pressed_on("admin:patients_connection_change")
 def pull_now(request: HttpRequest, connection_id: str) -> HttpResponse:
     """Ask for a pull, or wake the one that is open. For staff who may change connections."""
     if not request.user.has_perm("patients.change_connection"):

@@ -12,8 +12,9 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
+from common.admin_acts import pressed_on
 from common.admin_log import CHANGE, log
 from common.errors import InvalidRequest, ProductError
 from webhooks.events import EventType
@@ -28,6 +29,7 @@ NOT_CHANGED = "Nothing was changed: it is so already."
 TESTED = "A test event is on its way. Its attempt is below as soon as it is made."
 AGAIN = "It is sent again. The attempt is below as soon as it is made."
 UNKNOWN_TYPE = "There is no such type of event."
+ON_ENDPOINT = pressed_on("admin:webhooks_endpoint_change")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -41,26 +43,26 @@ def disable_endpoint(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     return TemplateResponse(request, "admin/webhooks/endpoint/disable.html", context | named)
 
 
-@require_POST
+@ON_ENDPOINT
 def revive_endpoint(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     endpoint = _endpoint(request, endpoint_id)
     return _act(request, endpoint, "Revived.", lambda now: REVIVED if revive(endpoint.pk, now) else None)
 
 
-@require_POST
+@ON_ENDPOINT
 def replay_held(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     """Send all that was not delivered, as far back as events are kept."""
     endpoint = _endpoint(request, endpoint_id)
     return _act(request, endpoint, "Replayed what was not delivered.", lambda now: _replayed(endpoint, now))
 
 
-@require_POST
+@ON_ENDPOINT
 def test_endpoint(request: HttpRequest, endpoint_id: str) -> HttpResponse:
     endpoint, wanted = _endpoint(request, endpoint_id), request.POST.get("type", "")
     return _act(request, endpoint, "Sent a test event.", lambda now: _tested(endpoint, wanted, now))
 
 
-@require_POST
+@pressed_on("admin:webhooks_delivery_change")
 def send_again(request: HttpRequest, delivery_id: str) -> HttpResponse:
     """For staff who may change deliveries."""
     _require(request, "webhooks.change_delivery")

@@ -266,7 +266,10 @@ def test_there_is_nothing_to_pull_once_the_access_has_ended(staff, world):  # no
 
 
 def test_following_a_link_to_the_button_asks_for_nothing(staff, world):  # noqa: F811
-    assert staff.get(pull_now_path(world.connection)).status_code == 405
+    answer = staff.get(pull_now_path(world.connection), follow=True)
+
+    assert answer.redirect_chain == [(address(Connection, "change", world.connection.pk), 302)]
+    assert "Nothing was done." in answer.content.decode()
     assert not Pull.objects.filter(kind=PullKind.MANUAL).exists()
 
 

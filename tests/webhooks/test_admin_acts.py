@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from tests.admin.conftest import staff, world
+from tests.admin.conftest import address, staff, world
 from tests.admin.world import new_event
 from tests.webhooks.staffing import act, member_with, page, switched_off
 from webhooks.events import EventType
@@ -129,10 +129,17 @@ def test_acting_needs_the_right_to_change(world, row, name):
 
 
 @pytest.mark.parametrize(("row", "name"), [*ACTS[1:], ("delivery", "again")])
-def test_following_a_link_does_nothing(staff, world, row, name):
-    row = getattr(world, row)
+def test_whoever_had_to_sign_in_first_comes_back_to_the_page_and_reads_that_nothing_was_done(staff, world, row, name):
+    row, stranger = getattr(world, row), Client()
 
-    assert staff.get(f"/admin/webhooks/{row._meta.model_name}/{row.pk}/{name}/").status_code == 405
+    led_to_sign_in = act(stranger, row, name, type="patient.deleted")
+    sign_in = {"username": "boss", "password": "correct horse battery"}
+    answer = stranger.post(led_to_sign_in.redirect_chain[0][0], sign_in, follow=True)
+
+    assert answer.redirect_chain[-1][0] == address(type(row), "change", row.pk)
+    assert answer.status_code == 200
+    assert "Nothing was done." in answer.content.decode()
+    assert not LogEntry.objects.exists()
 
 
 @pytest.mark.parametrize(("row", "name"), [*ACTS, ("delivery", "again")])
