@@ -2,12 +2,14 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,6 +20,8 @@ from common.admin_html import badge, when
 from organizations.admin_forms import ApiKeyForm, OrganizationForm
 from organizations.models import ApiKey, Organization
 from organizations.operations import create_api_key
+
+ALREADY_REVOKED = "Nothing was changed: what you chose is revoked already."
 
 
 @admin.register(Organization)
@@ -85,7 +89,7 @@ class ApiKeyAdmin(StaffAdmin):
     autocomplete_fields: ClassVar[list[str]] = ["organization"]
     search_help_text = "The beginning of a key, words of its name, or its id"
     actions: ClassVar[list[str]] = ["revoke"]
-    actions_submit_line: ClassVar[list[str]] = ["revoke_this"]
+    change_form_outer_after_template = "admin/organizations/apikey/after.html"
     readonly_fields: ClassVar[list[Any]] = ["begins_with", "state", "last_used", "revoked", "created"]
     add_fieldsets: ClassVar[list[Any]] = [(None, {"fields": ["organization", "name", "scopes", "expires_at"]})]
     fieldsets: ClassVar[list[Any]] = [
@@ -132,17 +136,42 @@ class ApiKeyAdmin(StaffAdmin):
         }
         return TemplateResponse(request, "admin/organizations/apikey/created.html", context)
 
-    @admin.action(description="Revoke the selected keys", permissions=["change"])
-    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        for key in queryset.filter(revoked_at=None):
-            self.log_change(request, key, "Revoked.")
-        revoked = queryset.revoke(timezone.now())  # type: ignore[attr-defined]
-        self.message_user(request, f"{revoked} keys were revoked." if revoked != 1 else "The key was revoked.")
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.revoke_view)
+        return [path("<path:object_id>/revoke/", view, name="organizations_apikey_revoke"), *super().get_urls()]
 
-    @admin.action(description="Save and revoke", permissions=["change"])
-    def revoke_this(self, request: HttpRequest, key: ApiKey) -> None:
-        if ApiKey.objects.filter(pk=key.pk).revoke(timezone.now()):
-            self.message_user(request, "The key was revoked.")
+    def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Asks first; the answer revokes the key. For staff who may change keys."""
+        if not request.user.has_perm("organizations.change_apikey"):
+            raise PermissionDenied
+        key = get_object_or_404(self.get_queryset(request), pk=object_id)
+        if request.method != "POST" and key.revoked_at is None:
+            return self._ask_before_revoking(request, [key], many=False)
+        self._revoke(request, ApiKey.objects.filter(pk=key.pk))
+        return HttpResponseRedirect(reverse("admin:organizations_apikey_change", args=[key.pk]))
+
+    @admin.action(description="Revoke the selected keys …", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        """Asks first, and is called again with the answer."""
+        usable = list(queryset.filter(revoked_at=None))
+        if usable and "confirmed" not in request.POST:
+            return self._ask_before_revoking(request, usable, many=True)
+        self._revoke(request, queryset)
+        return None
+
+    def _ask_before_revoking(self, request: HttpRequest, keys: list[ApiKey], *, many: bool) -> HttpResponse:
+        context = self.admin_site.each_context(request) | {"title": "Revoke", "opts": self.opts}
+        asked = {"keys": keys, "many": many}
+        return TemplateResponse(request, "admin/organizations/apikey/revoke.html", context | asked)
+
+    def _revoke(self, request: HttpRequest, keys: QuerySet[ApiKey]) -> None:
+        for key in keys.filter(revoked_at=None):
+            self.log_change(request, key, "Revoked.")
+        revoked = keys.revoke(timezone.now())  # type: ignore[attr-defined]
+        if not revoked:
+            self.message_user(request, ALREADY_REVOKED, messages.WARNING)
+        else:
+            self.message_user(request, f"{revoked} keys were revoked." if revoked != 1 else "The key was revoked.")
 
     @admin.display(description="Begins with")
     def begins_with(self, key: ApiKey) -> str:

@@ -1,8 +1,12 @@
 """API keys in the admin: shown once, then only by their beginning."""
 
+from django.contrib.admin.models import LogEntry
+
 from organizations.models import ApiKey
+from organizations.operations import create_api_key
 from tests.admin.conftest import address
 from tests.api_client import Api
+from tests.webhooks.staffing import member_with
 
 
 def add(staff, organization, **fields):
@@ -59,25 +63,62 @@ def test_a_key_is_moved_to_a_published_version_and_to_no_other(staff, world):
         assert ApiKey.objects.get(pk=world.key.pk).api_version == expected
 
 
-def test_keys_are_revoked_from_the_list(staff, world):
-    staff.post(address(ApiKey, "changelist"), {"action": "revoke", "_selected_action": [world.key.pk]})
-    world.key.refresh_from_db()
-    first = world.key.revoked_at
-
-    staff.post(address(ApiKey, "changelist"), {"action": "revoke", "_selected_action": [world.key.pk]})
-    world.key.refresh_from_db()
-
-    assert first is not None
-    assert world.key.revoked_at == first
+def revoke_path(key) -> str:
+    return f"/admin/organizations/apikey/{key.pk}/revoke/"
 
 
-def test_a_key_is_revoked_from_its_page(staff, world):
-    fields = {"name": "backend", "scopes": ["fhir:read"], "api_version": world.key.api_version}
-    fields |= {"organizations_apikey_revoke_this": "1"}
-    staff.post(address(ApiKey, "change", world.key.pk), fields)
+def test_keys_are_revoked_from_the_list_after_being_asked(staff, world):
+    other, _ = create_api_key(organization=world.organization, name="mobile")
+    chosen = {"action": "revoke", "_selected_action": [world.key.pk, other.pk]}
 
-    world.key.refresh_from_db()
-    assert world.key.revoked_at is not None
+    asked = staff.post(address(ApiKey, "changelist"), chosen)
+    assert "Revoke these 2 keys for good?" in asked.content.decode()
+    assert not ApiKey.objects.exclude(revoked_at=None).exists()
+
+    answered = staff.post(address(ApiKey, "changelist"), chosen | {"confirmed": "yes"}, follow=True)
+    assert "2 keys were revoked." in answered.content.decode()
+    assert not ApiKey.objects.filter(revoked_at=None).exists()
+    assert LogEntry.objects.filter(change_message="Revoked.").count() == 2
+
+
+def test_a_key_is_revoked_from_its_page_after_being_asked(staff, world):
+    page = staff.get(address(ApiKey, "change", world.key.pk)).content.decode()
+    assert revoke_path(world.key) in page
+    assert "Save and revoke" not in page
+    asked = staff.get(revoke_path(world.key)).content.decode()
+    assert "Revoke this key for good?" in asked
+    assert world.key.prefix in asked
+    assert ApiKey.objects.get().revoked_at is None
+
+    answer = staff.post(revoke_path(world.key), follow=True).content.decode()
+
+    assert "The key was revoked." in answer
+    assert revoke_path(world.key) not in answer
+    assert ApiKey.objects.get().revoked_at is not None
+    assert LogEntry.objects.get().change_message == "Revoked."
+
+
+def test_a_revoked_key_is_not_revoked_again(staff, world):
+    staff.post(revoke_path(world.key))
+    first = ApiKey.objects.get().revoked_at
+    from_list = {"action": "revoke", "_selected_action": [world.key.pk]}
+
+    for answer in (
+        staff.get(revoke_path(world.key), follow=True),
+        staff.post(revoke_path(world.key), follow=True),
+        staff.post(address(ApiKey, "changelist"), from_list, follow=True),
+    ):
+        assert "is revoked already" in answer.content.decode()
+    assert ApiKey.objects.get().revoked_at == first
+    assert LogEntry.objects.count() == 1
+
+
+def test_revoking_needs_the_right_to_change_keys(world):
+    client = member_with("view_apikey")
+
+    assert revoke_path(world.key) not in client.get(address(ApiKey, "change", world.key.pk)).content.decode()
+    assert client.post(revoke_path(world.key)).status_code == 403
+    assert ApiKey.objects.get().revoked_at is None
 
 
 def test_keys_are_never_deleted(staff, world):
