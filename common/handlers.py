@@ -23,6 +23,7 @@ from common.errors import (
 )
 from common.exception_handler import is_temporary, translate
 from common.fields import TimestampField
+from common.staff_problems import staff_error, staff_refusal
 
 PAGE_PREFIXES = ("/c/", "/oauth/", "/admin/", "/sandbox/", "/static/", "/branding/", "/errors/", "/docs")
 
@@ -56,6 +57,8 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if is_for_staff(request):
+        return staff_refusal(request, exception)
     return _answer(request, translate(exception) or InternalError("This is not allowed."))
 
 
@@ -72,6 +75,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, error: ProductError) -> HttpResponse:
+    if is_for_staff(request):
+        return staff_error(request, error)
     if is_page(request):
         page = render(request, "problem.html", {"error": error}, status=error.status)
         for name, value in headers(error).items():

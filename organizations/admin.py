@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -17,6 +16,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 
 from common.admin import StaffAdmin, ulid_in, words_in
 from common.admin_html import badge, when
+from common.admin_rights import require_right
 from organizations.admin_forms import ApiKeyForm, OrganizationForm
 from organizations.models import ApiKey, Organization
 from organizations.operations import create_api_key
@@ -142,8 +142,7 @@ class ApiKeyAdmin(StaffAdmin):
 
     def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Asks first; the answer revokes the key. For staff who may change keys."""
-        if not request.user.has_perm("organizations.change_apikey"):
-            raise PermissionDenied
+        require_right(request, "organizations.change_apikey")
         key = get_object_or_404(self.get_queryset(request), pk=object_id)
         if request.method != "POST" and key.revoked_at is None:
             return self._ask_before_revoking(request, [key], many=False)

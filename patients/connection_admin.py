@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -17,6 +16,7 @@ from common.admin import ReadOnlyAdmin, ulid_in
 from common.admin_filters import PeriodFilter
 from common.admin_html import badge, joined, link, when
 from common.admin_log import CHANGE, log
+from common.admin_rights import require_right
 from common.errors import NotFound
 from patients.failures import STAFF_WORDS
 from patients.models import Connection, ConnectionStatus, Patient
@@ -153,8 +153,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
     def disconnect_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Asks first; the answer ends the access. For staff who may change connections."""
-        if not request.user.has_perm("patients.change_connection"):
-            raise PermissionDenied
+        require_right(request, "patients.change_connection")
         connection = get_object_or_404(connections_for_staff(), pk=object_id)
         if request.method != "POST":
             context = self.admin_site.each_context(request) | {"title": "Disconnect", "opts": self.opts}

@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from common.errors import InsufficientScope, json_error
-from common.handlers import is_page
+from common.handlers import is_for_staff, is_page
+from common.staff_problems import STALE_FORM, staff_problem
 from flows.models import PatientFlow
 from picker import presenters
 from picker.policies import allow_framing, allow_leaving_for_app
@@ -98,7 +99,9 @@ def problem_page(request: HttpRequest, problem: Problem, flow: PatientFlow | Non
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's CSRF_FAILURE_VIEW. On our pages the cause is nearly always a browser without cookies."""
+    """Django's CSRF_FAILURE_VIEW. On patients' pages the cause is nearly always a browser without cookies."""
+    if is_for_staff(request):
+        return staff_problem(request, STALE_FORM)
     if not is_page(request):
         return json_error(request, InsufficientScope("This address takes no such request.", code="forbidden"))
     return problem_page(request, NO_COOKIE)

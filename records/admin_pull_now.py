@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -11,6 +10,7 @@ from django.utils import timezone
 
 from common.admin_acts import pressed_on
 from common.admin_log import CHANGE, log
+from common.admin_rights import require_right
 from patients.connection_admin import connections_for_staff
 from patients.holding import PatientErased, holding
 from patients.models import Connection, ConnectionStatus
@@ -25,8 +25,7 @@ NOT_ACTIVE = "Records can be pulled through an active connection only: the patie
 @pressed_on("admin:patients_connection_change")
 def pull_now(request: HttpRequest, connection_id: str) -> HttpResponse:
     """Ask for a pull, or wake the one that is open. For staff who may change connections."""
-    if not request.user.has_perm("patients.change_connection"):
-        raise PermissionDenied
+    require_right(request, "patients.change_connection")
     connection = get_object_or_404(connections_for_staff(), pk=connection_id)
     now = timezone.now()
     try:

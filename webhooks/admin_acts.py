@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from common.admin_acts import pressed_on
 from common.admin_log import CHANGE, log
+from common.admin_rights import require_right
 from common.errors import InvalidRequest, ProductError
 from webhooks.events import EventType
 from webhooks.forgetting import KEPT
@@ -65,7 +65,7 @@ def test_endpoint(request: HttpRequest, endpoint_id: str) -> HttpResponse:
 @pressed_on("admin:webhooks_delivery_change")
 def send_again(request: HttpRequest, delivery_id: str) -> HttpResponse:
     """For staff who may change deliveries."""
-    _require(request, "webhooks.change_delivery")
+    require_right(request, "webhooks.change_delivery")
     delivery = get_object_or_404(Delivery.objects.defer("body", "last_response_body"), pk=delivery_id)
     return _act(request, delivery, "Sent again.", lambda now: _sent_again(delivery, now))
 
@@ -78,14 +78,9 @@ OF_ENDPOINTS: dict[str, Callable[..., HttpResponse]] = {
 }
 
 
-def _require(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(permission):
-        raise PermissionDenied
-
-
 def _endpoint(request: HttpRequest, endpoint_id: str) -> Endpoint:
     """For staff who may change endpoints. Without its secrets, with which nothing is done here."""
-    _require(request, "webhooks.change_endpoint")
+    require_right(request, "webhooks.change_endpoint")
     return get_object_or_404(Endpoint.objects.without_secrets(), pk=endpoint_id)
 
 

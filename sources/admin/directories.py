@@ -3,7 +3,6 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -14,6 +13,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioF
 
 from common.admin import ReadOnlyAdmin, StaffAdmin, ulid_in, words_in
 from common.admin_html import badge, moment, when
+from common.admin_rights import require_right
 from sources.admin_forms import DirectoryForm
 from sources.imports import ImportRefusedError, roll_back
 from sources.models import Directory, DirectoryImport, Status
@@ -115,8 +115,7 @@ class DirectoryImportAdmin(ReadOnlyAdmin):
 
     def rollback_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Asks first; the answer takes the import back. For staff who may change imports."""
-        if not request.user.has_perm("sources.change_directoryimport"):
-            raise PermissionDenied
+        require_right(request, "sources.change_directoryimport")
         run = get_object_or_404(DirectoryImport.objects.select_related("directory"), pk=object_id)
         if request.method != "POST":
             context = self.admin_site.each_context(request) | {"run": run, "title": "Roll back", "opts": self.opts}
