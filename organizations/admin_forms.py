@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils import timezone
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminFileFieldWidget,
@@ -13,6 +14,7 @@ from unfold.widgets import (
 from common import versions
 from organizations import branding
 from organizations.models import ApiKey, Organization
+from organizations.operations import check_expiry
 from organizations.scopes import ALL_SCOPES
 
 
@@ -60,10 +62,17 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "expires_at" in self.fields:
-            self.fields["expires_at"].help_text = "In UTC. Empty: the key does not expire."
+            self.fields["expires_at"].help_text = "In UTC, at most ten years away. Empty: the key does not expire."
         if "api_version" in self.fields:
             self.fields["api_version"] = forms.ChoiceField(
                 choices=[(date, date) for date in versions.published()],
                 help_text="What its requests and answers look like. Try another with the header Version first.",
                 widget=UnfoldAdminSelectWidget,
             )
+
+    def clean(self) -> dict[str, Any]:
+        entered = super().clean() or self.cleaned_data
+        # An expired key can be renamed: what is not changed was checked in its day.
+        if entered.get("expires_at") and "expires_at" in self.changed_data:
+            check_expiry(entered["expires_at"], timezone.now())
+        return entered

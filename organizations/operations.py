@@ -1,10 +1,17 @@
 """Making workspaces and keys."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from organizations import keys
 from organizations.models import ApiKey, Organization
 from organizations.scopes import ALL_SCOPES
+
+# Ten years.
+LONGEST_LIFE = timedelta(days=3653)
+EXPIRY = "A key that expires does so in the future, and at most ten years from now."
 
 
 def create_organization(*, name: str, environment: str, contact_email: str = "") -> Organization:
@@ -13,6 +20,12 @@ def create_organization(*, name: str, environment: str, contact_email: str = "")
     organization.full_clean()
     organization.save()
     return organization
+
+
+def check_expiry(expires_at: datetime, now: datetime) -> None:
+    """Raises ValidationError, for the field of that name, unless a key may be made to expire then."""
+    if not now < expires_at <= now + LONGEST_LIFE:
+        raise ValidationError({"expires_at": EXPIRY})
 
 
 def create_api_key(
@@ -24,8 +37,10 @@ def create_api_key(
 ) -> tuple[ApiKey, str]:
     """A new key and its secret, which nothing can show again.
 
-    Raises django's ValidationError for a blank name or an unknown scope.
+    Raises django's ValidationError for a blank name, an unknown scope, or an expiry that is past or too far away.
     """
+    if expires_at is not None:
+        check_expiry(expires_at, timezone.now())
     secret = keys.new_secret(sandbox=organization.is_sandbox)
     key = ApiKey(
         organization=organization,

@@ -1,9 +1,14 @@
 """API keys in the admin: shown once, then only by their beginning."""
 
+from datetime import datetime, timedelta
+
+import pytest
 from django.contrib.admin.models import LogEntry
+from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from organizations.models import ApiKey
-from organizations.operations import create_api_key
+from organizations.operations import EXPIRY, create_api_key
 from tests.admin.conftest import address
 from tests.api_client import Api
 from tests.webhooks.staffing import member_with
@@ -34,6 +39,39 @@ def test_a_key_needs_scopes_that_exist(staff, organization):
         assert answer.status_code == 200
         assert "scopes" in answer.context["adminform"].form.errors
     assert not ApiKey.objects.exists()
+
+
+def expiry(moment: datetime) -> dict[str, str]:
+    return {"expires_at_0": f"{moment:%Y-%m-%d}", "expires_at_1": f"{moment:%H:%M:%S}"}
+
+
+@pytest.mark.parametrize("days", [-1, 3654])
+def test_a_key_expires_in_the_future_and_within_ten_years(staff, organization, days):
+    answer = add(staff, organization, **expiry(timezone.now() + timedelta(days=days)))
+
+    assert answer.context["adminform"].form.errors == {"expires_at": [EXPIRY]}
+    assert not ApiKey.objects.exists()
+    assert "secret" in add(staff, organization, **expiry(timezone.now() + timedelta(days=365))).context
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "3654", "3000000", "9999999999999"])
+def test_the_command_refuses_such_an_expiry_too(organization, days):
+    with pytest.raises(CommandError, match="at most ten years from now"):
+        call_command("create_api_key", organization.pk, "--name=d0", f"--expires-in-days={days}")
+
+    assert not ApiKey.objects.exists()
+
+
+def test_an_expired_key_can_be_renamed_and_not_be_made_to_expire_in_the_past(staff, world):
+    ApiKey.objects.update(expires_at="2026-01-02T03:04:05Z")
+    form = {"name": "renamed", "scopes": ["fhir:read"], "api_version": world.key.api_version}
+    past = datetime(2026, 1, 2, 3, 4, 5)
+
+    assert staff.post(address(ApiKey, "change", world.key.pk), form | expiry(past)).status_code == 302
+    answer = staff.post(address(ApiKey, "change", world.key.pk), form | expiry(past + timedelta(days=1)))
+
+    assert answer.context["adminform"].form.errors == {"expires_at": [EXPIRY]}
+    assert ApiKey.objects.get().name == "renamed"
 
 
 def test_only_name_scopes_expiry_and_version_can_be_changed(staff, world, other_organization):

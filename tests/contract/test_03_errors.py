@@ -3,7 +3,6 @@
 import json
 import re
 import uuid
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from common.error_examples import EXAMPLES, KEY
 from common.error_pages import ERRORS
 from common.parsers import MAX_BODY_BYTES
 from common.rates import Rate
+from organizations.models import ApiKey
 from tests.api_client import Answer, Api
 from tests.conftest import api_of
 from tests.layers import ROOT
@@ -205,7 +205,9 @@ def sender(organization, api, settings, names):
     def prepared(code: str) -> Api:
         match code:
             case "expired_api_key":
-                return api_of(organization, expires_at=timezone.now() - timedelta(seconds=1))
+                expired = api_of(organization)
+                ApiKey.objects.update(expires_at=timezone.now())
+                return expired
             case "insufficient_scope":
                 return api_of(organization, scopes=["connections:read"])
             case "external_id_already_exists":
