@@ -25,11 +25,11 @@ class SourceRequestAdmin(ReadOnlyAdmin):
     never_loaded: ClassVar[tuple[str, ...]] = ("flow__link_digest", "organization__logo")
     list_display: ClassVar[list[Any]] = [
         "asked_for",
+        "state",
         "place",
         "portal_address",
         "known_source",
         "organization",
-        "state",
         "asked",
     ]
     list_filter: ClassVar[list[Any]] = [
