@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import slug_re
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
 from common.admin_forms import SecretField
@@ -23,6 +24,14 @@ def check_workspace(organization: Organization | None, environment: str) -> None
     """Raises ValidationError where something of a workspace is not of the workspace's environment."""
     if organization is not None and organization.environment != environment:
         raise ValidationError({"organization": f"This workspace is not a {environment} workspace."})
+
+
+def vendor_slug(vendor: str | None) -> str | None:
+    """A vendor as sources have it in their type. Raises ValidationError for what cannot be one."""
+    slug = (vendor or "").strip().lower()
+    if slug and slug_re.fullmatch(slug) is None:
+        raise ValidationError("Write the vendor as a slug: letters, digits and hyphens, such as epic.")
+    return slug or None
 
 
 class NewSourceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only in its stubs
@@ -106,8 +115,7 @@ class RegistrationForm(forms.ModelForm):  # type: ignore[type-arg]  # generic on
         }
 
     def clean_vendor(self) -> str | None:
-        vendor: str | None = self.cleaned_data["vendor"]
-        return vendor.strip().lower() or None if vendor else None
+        return vendor_slug(self.cleaned_data["vendor"])
 
     def clean_new_key(self) -> str:
         pem: str = self.cleaned_data["new_key"]
@@ -159,8 +167,7 @@ class DirectoryForm(forms.ModelForm):  # type: ignore[type-arg]  # generic only 
         fields: ClassVar[list[str]] = []
 
     def clean_vendor(self) -> str | None:
-        vendor: str | None = self.cleaned_data["vendor"]
-        return vendor.strip().lower() or None if vendor else None
+        return vendor_slug(self.cleaned_data["vendor"])
 
     def clean_url(self) -> str | None:
         return self.cleaned_data["url"] or None

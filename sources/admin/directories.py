@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import Model, Q, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -14,6 +15,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioF
 from common.admin import ReadOnlyAdmin, StaffAdmin, ulid_in, words_in
 from common.admin_html import badge, moment, when
 from common.admin_rights import require_right
+from sources.admin.vendors import warn_of_unknown_vendor
 from sources.admin_forms import DirectoryForm
 from sources.imports import ImportRefusedError, roll_back
 from sources.models import Directory, DirectoryImport, Status
@@ -52,6 +54,11 @@ class DirectoryAdmin(StaffAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Never: what it lists and what its imports did hang on it."""
         return False
+
+    def save_model(self, request: HttpRequest, obj: Directory, form: "ModelForm[Directory]", change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if "vendor" in form.changed_data:
+            warn_of_unknown_vendor(request, obj.vendor, obj.environment)
 
     @admin.action(description="Import now, in the background", permissions=["change"])
     def import_now(self, request: HttpRequest, queryset: QuerySet[Directory]) -> None:

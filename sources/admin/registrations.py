@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import Q, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -15,6 +16,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, BooleanRadioF
 
 from common.admin import StaffAdmin, ulid_in, words_in
 from common.admin_html import when
+from sources.admin.vendors import warn_of_unknown_vendor
 from sources.admin_forms import RegistrationForm
 from sources.jwks import jwks
 from sources.models import ClientRegistration
@@ -55,6 +57,13 @@ class ClientRegistrationAdmin(StaffAdmin):
     def matching(self, term: str) -> Q:
         named = Q(client_id__startswith=term) | Q(vendor=term.lower()) | Q(key_id=term) | Q(pk=ulid_in(term) or "")
         return named | words_in(term, "source__name")
+
+    def save_model(
+        self, request: HttpRequest, obj: ClientRegistration, form: "ModelForm[ClientRegistration]", change: bool
+    ) -> None:
+        super().save_model(request, obj, form, change)
+        if "vendor" in form.changed_data:
+            warn_of_unknown_vendor(request, obj.vendor, obj.environment)
 
     @method_decorator(sensitive_post_parameters())
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

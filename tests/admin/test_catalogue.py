@@ -3,7 +3,7 @@
 import pytest
 
 from sources.base_urls import source_id
-from sources.models import Catalogue, ClientRegistration, Facility, Source
+from sources.models import Catalogue, ClientRegistration, Directory, Facility, Source
 from sources.operations import add_source
 from tests.admin.conftest import address
 
@@ -173,3 +173,25 @@ def test_a_second_registration_for_the_same_is_refused(staff, world):
 
     assert answer.status_code == 200
     assert ClientRegistration.objects.count() == 1
+
+
+@pytest.mark.parametrize("vendor", ["epic !!", "epic, cerner", "épic"])
+def test_a_vendor_that_is_no_slug_is_refused(staff, world, vendor):
+    form = registration_form(world.source, source="", vendor=vendor)
+    directory = {"name": "Epic", "environment": "sandbox", "vendor": vendor}
+
+    assert "vendor" in errors(staff.post(address(ClientRegistration, "add"), form))
+    assert "vendor" in errors(staff.post(address(Directory, "add"), directory))
+
+
+@pytest.mark.parametrize("model", [ClientRegistration, Directory])
+def test_a_vendor_that_no_source_has_is_kept_with_a_warning(staff, world, model):
+    form = registration_form(world.source, source="") | {"name": "Epic"}
+
+    known = staff.post(address(model, "add"), form | {"vendor": "EPIC"}, follow=True).content.decode()
+    typo = {"vendor": "epci", "client_id": "app-10", "name": "Epci"}
+    unknown = staff.post(address(model, "add"), form | typo, follow=True).content.decode()
+
+    assert "No sandbox source has the vendor" not in known
+    assert "No sandbox source has the vendor “epci” yet." in unknown
+    assert set(model.objects.exclude(vendor=None).values_list("vendor", flat=True)) == {"epic", "epci"}
