@@ -88,7 +88,7 @@ class Connection(models.Model):
         on_delete=models.SET_NULL,
         null=True,
         blank=True,
-        related_name="+",
+        related_name="connections",
         help_text="Who we were when the tokens were made: they are good for that client only.",
     )
     flow_id = models.CharField(max_length=26, editable=False, help_text="ULID of the flow that made or renewed it.")

@@ -65,6 +65,13 @@ class ClientRegistrationAdmin(StaffAdmin):
         if "vendor" in form.changed_data:
             warn_of_unknown_vendor(request, obj.vendor, obj.environment)
 
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:
+        """What the page that asks first shows. Registrations that access is renewed with are not deleted."""
+        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, lacking, [*protected, *(said for one in objs if (said := _in_use(one)))]
+
     @method_decorator(sensitive_post_parameters())
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         response: HttpResponse = super().changeform_view(request, *args, **kwargs)
@@ -89,3 +96,17 @@ class ClientRegistrationAdmin(StaffAdmin):
     @admin.display(description="Public keys are at")
     def jwks_url(self, registration: ClientRegistration) -> SafeString:
         return format_html('<code class="staff-code">{}</code>', f"{settings.BASE_URL}{reverse(jwks)}")
+
+
+def _in_use(registration: ClientRegistration) -> str:
+    """Why staff cannot delete it; empty where they can."""
+    # Of `patients`, which lies above: its model points here.
+    number = registration.connections.filter(status="active").count()
+    if not number:
+        return ""
+    connections = "1 active connection" if number == 1 else f"{number} active connections"
+    return (
+        f"{registration}: {connections} could not be renewed any more, as tokens are good only for the client that "
+        "they were made for. Turn off “Is ready” instead: nobody signs in with it then, and the access that there is "
+        "goes on."
+    )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from patients.models import Connection
 from sources.base_urls import source_id
 from sources.models import Catalogue, ClientRegistration, Directory, Facility, Source
 from sources.operations import add_source
@@ -173,6 +174,26 @@ def test_a_second_registration_for_the_same_is_refused(staff, world):
 
     assert answer.status_code == 200
     assert ClientRegistration.objects.count() == 1
+
+
+def test_a_registration_that_access_is_renewed_with_is_not_deleted(staff, world):
+    Connection.objects.update(registration=world.registration)
+    path = address(ClientRegistration, "delete", world.registration.pk)
+    many = {"action": "delete_selected", "_selected_action": [world.registration.pk], "post": "yes"}
+
+    for answer in (
+        staff.get(path),
+        staff.post(path, {"post": "yes"}),
+        staff.post(address(ClientRegistration, "changelist"), many),
+    ):
+        html = answer.content.decode()
+        assert "1 active connection could not be renewed any more" in html
+        assert "Turn off “Is ready” instead" in html
+    assert ClientRegistration.objects.exists()
+
+    Connection.objects.exclude(status="failed").update(status="disconnected")
+    assert staff.post(path, {"post": "yes"}).status_code == 302
+    assert not ClientRegistration.objects.exists()
 
 
 @pytest.mark.parametrize("vendor", ["epic !!", "epic, cerner", "épic"])
