@@ -1,5 +1,6 @@
 """Connections, as staff see and end them. What a connection's tokens are is never loaded here."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -14,7 +15,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 
 from common.admin import ReadOnlyAdmin, ulid_in
 from common.admin_filters import PeriodFilter
-from common.admin_html import badge, joined, link, when
+from common.admin_html import badge, joined, link, moment, when
 from common.admin_log import CHANGE, log
 from common.admin_rights import require_right
 from common.errors import NotFound
@@ -25,6 +26,7 @@ from patients.renewal_admin import RenewalsInline
 from sources.base_urls import is_source_id
 
 MAX_FOUND = 100
+NO_ACCESS = "Nothing was changed: this connection has no access that could be ended."
 STATUS_TONES = {
     ConnectionStatus.ACTIVE: "success",
     ConnectionStatus.FAILED: "danger",
@@ -57,6 +59,11 @@ def connections_for_staff() -> QuerySet[Connection]:
 
 def status_badge(connection: Connection) -> SafeString:
     return badge(STATUS_TONES[ConnectionStatus(connection.status)], connection.get_status_display())
+
+
+def _while_active(connection: Connection, due_at: datetime | None) -> SafeString | str:
+    """When something is done again: not at all once the access has ended, whatever the row still says."""
+    return moment(due_at if connection.status == ConnectionStatus.ACTIVE else None)
 
 
 @admin.register(Connection)
@@ -94,9 +101,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
     updated = when("updated_at", "Updated")
     access_expires = when("access_expires_at", "Access until")
     consent_expires = when("consent_expires_at", "Consent until")
-    next_renewal = when("refresh_due_at", "Renewed at the latest")
     synced = when("last_synced_at", "Last synced")
-    next_pull = when("pull_due_at", "Pulled again by itself")
     connected = when("connected_at", "Patient last signed in")
     failed = when("failure_at", "Failed")
 
@@ -143,6 +148,14 @@ class ConnectionAdmin(ReadOnlyAdmin):
             return "It is renewed until the patient or the portal ends it."
         return "One time only: the portal gave no refresh token, so it ends with the access token."
 
+    @admin.display(description="Renewed at the latest")
+    def next_renewal(self, connection: Connection) -> SafeString | str:
+        return _while_active(connection, connection.refresh_due_at)
+
+    @admin.display(description="Pulled again by itself")
+    def next_pull(self, connection: Connection) -> SafeString | str:
+        return _while_active(connection, connection.pull_due_at)
+
     @admin.display(description="Scopes granted")
     def scopes_granted(self, connection: Connection) -> str:
         return joined(connection.scopes)
@@ -155,7 +168,11 @@ class ConnectionAdmin(ReadOnlyAdmin):
         """Asks first; the answer ends the access. For staff who may change connections."""
         require_right(request, "patients.change_connection")
         connection = get_object_or_404(connections_for_staff(), pk=object_id)
+        page = HttpResponseRedirect(reverse("admin:patients_connection_change", args=[connection.pk]))
         if request.method != "POST":
+            if not connection.can_be_disconnected:
+                self.message_user(request, NO_ACCESS, messages.WARNING)
+                return page
             context = self.admin_site.each_context(request) | {"title": "Disconnect", "opts": self.opts}
             return TemplateResponse(
                 request, "admin/patients/connection/disconnect.html", context | {"connection": connection}
@@ -167,4 +184,4 @@ class ConnectionAdmin(ReadOnlyAdmin):
         else:
             log(request, connection, CHANGE, name=f"conn_{connection.pk}", message="Disconnected.")
             self.message_user(request, "Disconnected. The portal is told in the background.")
-        return HttpResponseRedirect(reverse("admin:patients_connection_change", args=[connection.pk]))
+        return page

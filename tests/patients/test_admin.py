@@ -1,5 +1,7 @@
 """What staff may do with patients and connections: end an access, erase somebody. Both as the API does."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
@@ -37,6 +39,20 @@ def test_staff_disconnect_after_being_asked(staff, world):  # noqa: F811
     assert (ended.status, ended.access_token, ended.refresh_token) == ("disconnected", None, None)
     assert len(queued()) == Revocation.objects.count() == 1
     assert disconnect_path(world) not in answer.content.decode()
+
+
+def test_an_access_that_has_ended_is_neither_ended_again_nor_pulled(staff, world):  # noqa: F811
+    due = datetime(2031, 5, 6, tzinfo=UTC)
+    Connection.objects.update(pull_due_at=due, refresh_due_at=due)
+    path = address(Connection, "change", world.connection.pk)
+    assert staff.get(path).content.decode().count("06 May 2031") == 2
+    Connection.objects.filter(pk=world.connection.pk).update(status="disconnected")
+
+    answer = staff.get(disconnect_path(world), follow=True)
+
+    assert answer.redirect_chain == [(path, 302)]
+    assert "has no access that could be ended" in answer.content.decode()
+    assert "06 May 2031" not in answer.content.decode()
 
 
 def test_an_attempt_that_failed_cannot_be_disconnected(staff, world):  # noqa: F811
