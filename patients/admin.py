@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 
@@ -71,6 +72,11 @@ class PatientAdmin(ReadOnlyAdmin):
     def delete_model(self, request: HttpRequest, obj: Patient) -> None:
         """The same as the API's: the access is taken back at the portals too."""
         erase_patient(organization=obj.organization, reference=obj.reference, now=timezone.now())
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: str) -> HttpResponse:
+        """Back to the list, where Django leads only those who may change its rows."""
+        super().response_delete(request, obj_display, obj_id)
+        return HttpResponseRedirect(reverse("admin:patients_patient_changelist"))
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Patient]) -> None:
         """Who erased somebody and when; not whom."""

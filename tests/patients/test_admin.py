@@ -83,11 +83,19 @@ def test_staff_erase_a_patient_and_the_access_is_taken_back(staff, world):  # no
     assert "patient-1" in asked
     assert "All flows with their sign-ins and trails" in asked
 
-    assert staff.post(path, {"post": "yes"}).status_code == 302
+    assert staff.post(path, {"post": "yes"})["Location"] == address(Patient, "changelist")
 
     assert not Patient.objects.exists()
     assert not PatientFlow.objects.exists()
     assert Revocation.objects.get().refresh_token == "refresh-token-9b"
+
+
+def test_the_page_that_asks_has_the_words_that_its_scripts_need(staff, world):  # noqa: F811
+    staff.get(address(Patient, "changelist"))
+
+    html = staff.get(address(Patient, "delete", world.patient.pk)).content.decode()
+
+    assert 0 < html.find("/admin/jsi18n/") < html.find("calendar.js")
 
 
 def test_the_page_that_asks_loads_nothing_of_what_goes_along(staff, world, django_assert_max_num_queries):  # noqa: F811
