@@ -55,22 +55,22 @@ class ConnectionStatus(models.TextChoices):
     ACTIVE = "active"
     FAILED = "failed"
     EXPIRED = "expired"
-    REFRESH_FAILED = "refresh_failed"
+    REFRESH_FAILED = "refresh_failed", "Not renewed any more"
     DISCONNECTED = "disconnected"
 
 
 class FailureCode(models.TextChoices):
-    """Why a connection is not there (contract §5)."""
+    """Why a connection is not there (contract §5). Labels are for staff's lists."""
 
-    USER_DENIED = "user_denied"
-    OAUTH_CALLBACK_FAILED = "oauth_callback_failed"
-    OAUTH_STATE_EXPIRED = "oauth_state_expired"
-    TOKEN_EXCHANGE_FAILED = "token_exchange_failed"  # noqa: S105  not a password
-    INVALID_TOKEN_RESPONSE = "invalid_token_response"  # noqa: S105  not a password
-    PORTAL_UNREACHABLE = "portal_unreachable"
-    DISCOVERY_FAILED = "discovery_failed"
-    MISSING_PATIENT_CONTEXT = "missing_patient_context"
-    REFRESH_REJECTED = "refresh_rejected"
+    USER_DENIED = "user_denied", "The patient said no"
+    OAUTH_CALLBACK_FAILED = "oauth_callback_failed", "The portal reported an error"
+    OAUTH_STATE_EXPIRED = "oauth_state_expired", "The patient came back too late"
+    TOKEN_EXCHANGE_FAILED = "token_exchange_failed", "The portal refused the code"
+    INVALID_TOKEN_RESPONSE = "invalid_token_response", "Unusable token answer"
+    PORTAL_UNREACHABLE = "portal_unreachable", "The portal did not answer"
+    DISCOVERY_FAILED = "discovery_failed", "No usable way to sign in"
+    MISSING_PATIENT_CONTEXT = "missing_patient_context", "No patient was named"
+    REFRESH_REJECTED = "refresh_rejected", "The portal ended the renewals"
 
 
 class Connection(models.Model):

@@ -10,7 +10,7 @@ from common.encryption import EncryptedTextField
 from common.ids import new_ulid
 from flows import links
 from flows.models.flow import PatientFlow
-from patients.models import Connection
+from patients.models import Connection, FailureCode
 from sources.models import ClientRegistration, Facility, Source
 
 STATE_LIFETIME = timedelta(minutes=15)
@@ -24,14 +24,14 @@ class Outcome(models.TextChoices):
     PENDING = "pending"
     CONNECTED = "connected"
     ABANDONED = "abandoned"
-    USER_DENIED = "user_denied"
-    OAUTH_CALLBACK_FAILED = "oauth_callback_failed"
-    OAUTH_STATE_EXPIRED = "oauth_state_expired"
-    TOKEN_EXCHANGE_FAILED = "token_exchange_failed"  # noqa: S105  not a password
-    INVALID_TOKEN_RESPONSE = "invalid_token_response"  # noqa: S105  not a password
-    PORTAL_UNREACHABLE = "portal_unreachable"
-    DISCOVERY_FAILED = "discovery_failed"
-    MISSING_PATIENT_CONTEXT = "missing_patient_context"
+    USER_DENIED = FailureCode.USER_DENIED.value, FailureCode.USER_DENIED.label
+    OAUTH_CALLBACK_FAILED = FailureCode.OAUTH_CALLBACK_FAILED.value, FailureCode.OAUTH_CALLBACK_FAILED.label
+    OAUTH_STATE_EXPIRED = FailureCode.OAUTH_STATE_EXPIRED.value, FailureCode.OAUTH_STATE_EXPIRED.label
+    TOKEN_EXCHANGE_FAILED = FailureCode.TOKEN_EXCHANGE_FAILED.value, FailureCode.TOKEN_EXCHANGE_FAILED.label
+    INVALID_TOKEN_RESPONSE = FailureCode.INVALID_TOKEN_RESPONSE.value, FailureCode.INVALID_TOKEN_RESPONSE.label
+    PORTAL_UNREACHABLE = FailureCode.PORTAL_UNREACHABLE.value, FailureCode.PORTAL_UNREACHABLE.label
+    DISCOVERY_FAILED = FailureCode.DISCOVERY_FAILED.value, FailureCode.DISCOVERY_FAILED.label
+    MISSING_PATIENT_CONTEXT = FailureCode.MISSING_PATIENT_CONTEXT.value, FailureCode.MISSING_PATIENT_CONTEXT.label
 
 
 class AuthorizationQuerySet(models.QuerySet["Authorization"]):

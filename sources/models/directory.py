@@ -65,4 +65,8 @@ class DirectoryEntry(models.Model):
     source_ids = ArrayField(models.CharField(max_length=32), default=list)
 
     class Meta:
+        verbose_name_plural = "directory entries"
         constraints = [models.UniqueConstraint(fields=["directory", "key"], name="sources_entry_one_per_key")]
+
+    def __str__(self) -> str:
+        return f"{self.facility} in {self.directory}"

@@ -41,7 +41,11 @@ class Source(models.Model):
     id = models.CharField(max_length=32, primary_key=True, editable=False)
     name = models.CharField(max_length=300)
     type = models.CharField(max_length=50, null=True, blank=True, help_text="Vendor: epic, cerner, athena, …")
-    fhir_base_url = models.CharField(max_length=500, unique=True, help_text="Normalised: see sources/base_urls.py.")
+    fhir_base_url = models.CharField(
+        max_length=500,
+        unique=True,
+        help_text="As it is compared: no capitals in the host, no port that goes without saying, no slash at the end.",
+    )
     portal_url = models.URLField(max_length=500, null=True, blank=True)
     logo_url = models.URLField(max_length=500, null=True, blank=True)
     environment = models.CharField(max_length=10, choices=Environment)

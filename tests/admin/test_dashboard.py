@@ -19,7 +19,7 @@ def test_the_index_counts_flows_sign_ins_and_failures(staff, world):
     html = staff.get("/admin/").content.decode()
 
     assert numbers(html, "Open") == ["1", "1"]
-    assert numbers(html, "Token Exchange Failed") == ["1", "1"]
+    assert numbers(html, "The portal refused the code") == ["1", "1"]
     assert numbers(html, "Pending") == ["1", "1"]
     assert numbers(html, "Riverside Hospital") == ["1", "1"]
 

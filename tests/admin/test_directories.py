@@ -168,3 +168,12 @@ def test_lists_tell_what_is_retired_and_what_patients_are_offered(staff):
     assert listed(Facility, retired="no") == {"River"}
     rows = {row.fhir_base_url: row for row in staff.get(address(Source, "changelist")).context["cl"].result_list}
     assert {url: row.is_offered for url, row in rows.items()} == {RIVER: True, LAKE: False}
+
+
+def test_what_goes_with_a_facility_is_named_before_it_is_deleted(staff):
+    brought(place("a", "River"))
+
+    html = staff.get(address(Facility, "delete", Facility.objects.get(name="River").pk)).content.decode()
+
+    assert "Directory entries" in html
+    assert f"River in {Directory.objects.get()}" in html

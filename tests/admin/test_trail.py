@@ -5,6 +5,8 @@ import re
 import pytest
 from django.utils.html import escape
 
+from flows.models import Outcome
+from patients.models import ConnectionStatus, FailureCode
 from tests.admin.conftest import address
 from tests.admin.world import HOSTILE, REQUEST_ID, new_sign_in
 
@@ -67,3 +69,10 @@ def test_hostile_names_are_escaped_everywhere(staff, world):
             html = staff.get(path).content.decode()
             assert "<script>alert" not in html
             assert "<img src=x" not in html
+
+
+@pytest.mark.parametrize("codes", [Outcome, FailureCode, ConnectionStatus])
+def test_no_list_shows_a_code_for_words(codes):
+    assert [
+        code.label for code in codes if "_" in code.value and code.label.lower() == code.value.replace("_", " ")
+    ] == []
