@@ -157,6 +157,15 @@ def test_public_keys_are_published_and_nothing_else(client, db):
 
     assert set(key) == {"kty", "alg", "use", "n", "e", "kid"}
     assert (key["kty"], key["alg"], key["use"]) == ("RSA", "RS384", "sig")
+    assert client.head("/.well-known/jwks.json").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_public_keys_are_only_read_and_other_methods_are_refused_as_by_the_api(client, db, method):
+    answer = client.generic(method, "/.well-known/jwks.json")
+
+    assert (answer.status_code, answer["Allow"]) == (405, "GET, HEAD")
+    assert answer.json()["error"]["code"] == "method_not_allowed"
 
 
 @pytest.mark.parametrize(
