@@ -62,11 +62,13 @@ BRANDS = Shape(
             "timestamp": text("When the catalogue last changed."),
             "entry": {
                 "type": "array",
-                "description": "Endpoints first, then brands, then what is part of them.",
+                "description": "Endpoints first, then brands, then what is part of them. "
+                "Not there where the workspace sees none.",
+                "minItems": 1,
                 "items": {"type": "object", "additionalProperties": True},
             },
         },
-        "required": ["resourceType", "type", "timestamp", "entry"],
+        "required": ["resourceType", "type", "timestamp"],
         "additionalProperties": True,
     },
 )
@@ -118,7 +120,7 @@ PUBLISH = Operation(
     description="All that the workspace may see, in the format of SMART App Launch's User-access Brands. "
     "The ETag changes with the catalogue: asked with `If-None-Match`, an unchanged one is 304.",
     answer=BRANDS,
-    example={"resourceType": "Bundle", "type": "collection", "timestamp": "2026-04-25T14:30:00+00:00", "entry": []},
+    example={"resourceType": "Bundle", "type": "collection", "timestamp": "2026-04-25T14:30:00+00:00"},
     media_type="application/fhir+json",
     is_conditional=True,
 )

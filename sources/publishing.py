@@ -18,7 +18,7 @@ from organizations.models import Organization
 from sources.models import Facility, Portal, Source
 
 # Raise it when the same catalogue is written differently: readers then get the Bundle once more.
-FORMAT = 1
+FORMAT = 2
 _CHUNK = 2000
 _EXTENSION = "http://hl7.org/fhir/StructureDefinition/"
 _TERMS = "http://terminology.hl7.org/CodeSystem/"
@@ -42,11 +42,14 @@ def write_brands(file: BinaryIO, *, organization: Organization, version: str) ->
     """
     changed = ULID.from_str(version).datetime.isoformat(timespec="seconds") if version else "1970-01-01T00:00:00+00:00"
     head = {"resourceType": "Bundle", "type": "collection", "timestamp": changed}
-    file.write(_json(head)[:-1] + b',"entry":[')
+    file.write(_json(head)[:-1])
+    end = b"}\n"
     for number, resource in enumerate(_resources(organization)):
-        file.write(b",\n" if number else b"\n")
+        # An array that would be empty is left out: FHIR forbids it.
+        file.write(b",\n" if number else b',"entry":[\n')
         file.write(_json({"fullUrl": f"urn:uuid:{resource['id']}", "resource": resource}))
-    file.write(b"\n]}\n")
+        end = b"\n]}\n"
+    file.write(end)
 
 
 def _json(value: Json) -> bytes:
