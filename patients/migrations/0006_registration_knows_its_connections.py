@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patients', '0004_pulls'),
+        ('patients', '0005_connections_begin_at_an_instant'),
         ('sources', '0004_remove_facility_directory_key'),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patients', '0005_registration_knows_its_connections'),
+        ('patients', '0006_registration_knows_its_connections'),
     ]
 
     operations = [
