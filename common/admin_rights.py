@@ -1,5 +1,6 @@
 """Which right a member of staff lacks for what was refused, in the words of the page that gives rights to users."""
 
+import re
 from typing import Any
 
 from django.apps import apps
@@ -7,6 +8,7 @@ from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
+_PERMISSION = re.compile(r"(?P<app>\w+)\.(?P<act>view|add|change|delete)_(?P<model>\w+)", re.ASCII)
 # By the last part of the name of the admin's own addresses.
 _ACTS = {"changelist": "view", "history": "view", "change": "view", "add": "add", "delete": "delete"}
 
@@ -19,12 +21,10 @@ def require_right(request: HttpRequest, permission: str) -> None:
 
 def missing_right(request: HttpRequest, refusal: Exception) -> str:
     """Such as "Can change connection". Empty where it is not known, or no right would help."""
-    permission = str(refusal) or _of_the_page(request)
-    if not permission or request.user.has_perm(permission):
+    permission = _PERMISSION.fullmatch(str(refusal) or _of_the_page(request))
+    if permission is None or request.user.has_perm(permission[0]):
         return ""
-    app, _, codename = permission.partition(".")
-    act, _, model = codename.partition("_")
-    return f"Can {act} {apps.get_model(app, model)._meta.verbose_name}"
+    return f"Can {permission['act']} {apps.get_model(permission['app'], permission['model'])._meta.verbose_name}"
 
 
 def _of_the_page(request: HttpRequest) -> str:
