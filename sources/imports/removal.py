@@ -1,6 +1,10 @@
 """Rows that an import added and that is taken back: deleted where nobody uses them, else retired."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
+
+from django.db.models import ForeignKey, ManyToOneRel
 
 from sources.imports.copying import execute, fetch, make_temporary
 from sources.models import DirectoryImport, Facility, Source
@@ -59,9 +63,8 @@ def remove_added_sources(run: DirectoryImport, last: int, now: datetime) -> list
 def _retire_used(model: type[Facility] | type[Source], undone: str, table: str, now: datetime) -> list[str]:
     """Retire those that something else mentions: a connection, a sign-in, a registration, a patient's choice."""
     free = [
-        _NOT_MENTIONED.format(table=relation.related_model._meta.db_table, column=relation.field.column)
-        for relation in model._meta.related_objects
-        if not relation.many_to_many and relation.get_accessor_name() not in _OWN
+        _NOT_MENTIONED.format(table=relation.model._meta.db_table, column=relation.column)
+        for relation in _mentioning(model)
     ]
     if model is Facility:
         free.append("EXISTS (SELECT 1 FROM sources_facility f WHERE f.id = u.id AND f.times_chosen = 0)")
@@ -71,3 +74,10 @@ def _retire_used(model: type[Facility] | type[Source], undone: str, table: str, 
         {"now": now, "ids": [pk for pk, _ in used]},
     )
     return [f"{name} (in use, retired)" for _, name in used]
+
+
+def _mentioning(model: type[Facility] | type[Source]) -> Iterator[ForeignKey[Any, Any]]:
+    """The foreign keys by which others know a row; also those that give it no accessor, as flows and sign-ins do."""
+    for relation in model._meta.get_fields(include_hidden=True):
+        if isinstance(relation, ManyToOneRel) and relation.name not in _OWN:
+            yield relation.field

@@ -1,0 +1,43 @@
+"""Taking back an import that patients have begun to use: what they use is retired, for they may come back to it."""
+
+import pytest
+
+from flows.models import PatientFlow
+from patients.models import Patient
+from sources.imports import roll_back
+from sources.models import Facility, Source
+from tests.admin.world import new_flow, new_sign_in
+from tests.sources.catalogue import ClientRegistration
+from tests.sources.imports.listings import LAKE, RIVER, brought, place
+
+
+@pytest.fixture
+def flow(production_organization) -> PatientFlow:
+    return new_flow(Patient.objects.create(organization=production_organization, reference="patient-1"))
+
+
+@pytest.mark.django_db
+def test_a_place_that_a_sign_in_without_success_was_for_is_retired_and_not_deleted(flow):
+    report = brought(place("a", "River"))
+    river = Facility.objects.get()
+    registration = ClientRegistration.objects.create(vendor="epic", environment="production", client_id="us")
+    sign_in = new_sign_in(flow, Source.objects.get(), registration, None)
+    type(sign_in).objects.update(facility=river)
+
+    left = roll_back(report.import_id).left
+
+    assert left == ["River (in use, retired)", f"Source at {RIVER} (used by other places)"]
+    river.refresh_from_db()
+    assert river.times_chosen == 0
+    assert river.retired_at is not None
+
+
+@pytest.mark.django_db
+def test_a_source_that_a_link_leads_to_is_retired_and_not_deleted(flow):
+    report = brought(place("b", "Lake", LAKE))
+    PatientFlow.objects.update(source=Source.objects.get())
+
+    assert roll_back(report.import_id).left == [f"Source at {LAKE} (in use, retired)"]
+
+    assert Source.objects.get().retired_at is not None
+    assert not Facility.objects.exists()
