@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
+from psycopg.errors import ForeignKeyViolation
 
 from sources.imports.changes import Changes
 from sources.imports.copying import make_temporary
@@ -26,6 +27,7 @@ _TOUCHED = """
     WHERE directory_import_id = %(run)s AND facility_id IS NOT NULL
 """
 _TOLD = 20
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -44,21 +46,36 @@ class RolledBack:
         return f"As it was before, but for what changed since: {told}{more}."
 
 
-@transaction.atomic
 def roll_back(import_id: str, *, now: datetime | None = None) -> RolledBack:
-    """Take one import back. Raises ImportRefusedError for one that is not there or has nothing to take back."""
+    """Take one import back. Raises ImportRefusedError for one that is not there or has nothing to take back.
+
+    Where a patient begins to use what it added at the same moment, it starts anew and finds that in use.
+    """
+    for _ in range(_ATTEMPTS):
+        try:
+            return _roll_back(import_id, now or timezone.now())
+        except IntegrityError as error:
+            if not isinstance(error.__cause__, ForeignKeyViolation):
+                raise
+    raise ImportRefusedError("Patients kept beginning to use what it added, so nothing was rolled back. Try again.")
+
+
+@transaction.atomic
+def _roll_back(import_id: str, now: datetime) -> RolledBack:
     Catalogue.lock()
     run = DirectoryImport.objects.select_related("directory").filter(pk=import_id).first()
     _check(run, import_id)
     assert run is not None  # checked
     make_temporary("touched", _TOUCHED, {"run": run.pk})
-    left = _RollBack(run, now or timezone.now()).run()
+    left = _RollBack(run, now).run()
     result = RolledBack(run.pk, left)
     run.status, run.reason = Status.ROLLED_BACK, result.sentence
     run.save(update_fields=["status", "reason"])
     # The next edition is looked at in full, even if it is the one that was taken back.
     Directory.objects.filter(pk=run.directory_id).update(etag="", last_modified="", sha256="")
     Catalogue.changed()
+    # Else the rows that others began to mention meanwhile would be found when all of this is behind us.
+    connection.check_constraints()
     return result
 
 

@@ -1,12 +1,16 @@
 """Taking back an import that patients have begun to use: what they use is retired, for they may come back to it."""
 
+import threading
+
 import pytest
+from django.db import connection, transaction
 
 from flows.models import PatientFlow
 from patients.models import Patient
 from sources.imports import roll_back
 from sources.models import Facility, Source
 from tests.admin.world import new_flow, new_sign_in
+from tests.patients.test_races import wait_for_somebody_waiting
 from tests.sources.catalogue import ClientRegistration
 from tests.sources.imports.listings import LAKE, RIVER, brought, place
 
@@ -41,3 +45,20 @@ def test_a_source_that_a_link_leads_to_is_retired_and_not_deleted(flow):
 
     assert Source.objects.get().retired_at is not None
     assert not Facility.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_source_that_a_link_leads_to_since_a_moment_is_retired_too(flow):
+    report = brought(place("b", "Lake", LAKE))
+    left: list[str] = []
+    rollback = threading.Thread(target=lambda: (left.extend(roll_back(report.import_id).left), connection.close()))
+
+    with transaction.atomic():
+        PatientFlow.objects.update(source=Source.objects.get())
+        connection.check_constraints()  # a commit does so, too: the source cannot be deleted from here on
+        rollback.start()
+        wait_for_somebody_waiting()
+    rollback.join()
+
+    assert left == [f"Source at {LAKE} (in use, retired)"]
+    assert Source.objects.get().retired_at is not None
