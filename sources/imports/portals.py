@@ -49,6 +49,13 @@ _CHANGED = f"""
     RETURNING f.id, p.source_id, p.id, old.name, old.description, old.url, old.logo_url,
       p.name, p.description, p.url, p.logo_url
 """  # noqa: S608  built from constants
+_MISSING = f"""
+    INSERT INTO sources_facility_sources (facility_id, source_id, name, description)
+    SELECT DISTINCT f.id, s.id, '', '' FROM touched t JOIN sources_facility f ON f.id = t.id
+    JOIN sources_directoryentry e ON e.facility_id = f.id JOIN sources_source s ON s.id = ANY(e.source_ids)
+    WHERE {_OPEN} AND NOT EXISTS (
+        SELECT 1 FROM sources_facility_sources p WHERE p.facility_id = f.id AND p.source_id = s.id)
+"""  # noqa: S608  built from constants
 _PINNED = """
     SELECT f.id, f.name, f.directory_values FROM touched t JOIN sources_facility f ON f.id = t.id
     WHERE f.directory_values ? 'portals' AND f.described_by_id = %(directory)s
@@ -76,6 +83,11 @@ def remove_unlisted(changes: Changes) -> None:
     """Remove portals that no directory lists any more, of the touched facilities that are listed at all."""
     for facility_id, source_id, *before in fetch(_GONE):
         note(changes.facility(facility_id), {f"{PORTAL}{source_id}": (_told(before), None)})
+
+
+def add_listed() -> None:
+    """Add portals that an entry of the touched facilities lists and that are not there; their sources name them."""
+    execute(_MISSING)
 
 
 def _rows(places: Iterator[Place], source_ids: dict[str, str]) -> Iterator[tuple[Any, ...]]:

@@ -20,6 +20,12 @@ _ADDED = """
     FROM sources_importchange c JOIN {table} row ON row.id = c.{column}
     WHERE c.directory_import_id = %(run)s AND c.kind = 'added'
 """
+_STILL_LISTED = """
+    DELETE FROM undone_source u
+    WHERE is_changed OR u.id IN (SELECT source_id FROM sources_facility_sources)
+      OR u.id IN (SELECT unnest(source_ids) FROM sources_directoryentry)
+    RETURNING name
+"""
 _NOT_MENTIONED = "NOT EXISTS (SELECT 1 FROM {table} r WHERE r.{column} = u.id)"
 
 
@@ -53,8 +59,7 @@ def remove_added_sources(run: DirectoryImport, last: int, now: datetime) -> list
     """The sources that only this import brought go, after their places. Returns, in words, those that stay."""
     shape = {"undone": "undone_source", "column": "source_id", "table": "sources_source", "of_same": "TRUE"}
     make_temporary(shape["undone"], _ADDED.format(**shape), {"run": run.pk, "last": last})
-    gone = "DELETE FROM undone_source u WHERE is_changed OR u.id IN (SELECT source_id FROM sources_facility_sources)"
-    stays = [f"{name} (used by other places)" for (name,) in fetch(f"{gone} RETURNING name")]
+    stays = [f"{name} (used by other places)" for (name,) in fetch(_STILL_LISTED)]
     stays += _retire_used(Source, "undone_source", "sources_source", now)
     execute("DELETE FROM sources_source s USING undone_source u WHERE s.id = u.id")
     return stays

@@ -39,8 +39,9 @@ def _restore_row(
 ) -> list[str]:
     stays: list[str] = []
     written: set[str] = set()
-    for name, after in change.after.items():
-        before = change.before.get(name)
+    # Entries first: a portal depends on whether one lists it.
+    for name in sorted(change.after, key=lambda name: not name.startswith(ENTRY)):
+        before, after = change.before.get(name), change.after[name]
         prefix, _, rest = name.partition(":")
         if f"{prefix}:" in restore:
             is_restored = restore[f"{prefix}:"](rest, before, after)
@@ -64,6 +65,8 @@ def _restore_field(row: Facility | Source, name: str, before: Any, after: Any, w
     current = getattr(row, name, None)
     if (current.isoformat() if name == "retired_at" and current else current) != after:
         return False
+    if name == "brand_id" and before is not None and not Facility.objects.filter(pk=before).exists():
+        return False
     setattr(row, name, parse_datetime(before) if name == "retired_at" and before else before)
     written.add(name)
     return True
@@ -81,6 +84,8 @@ def _restore_entry(directory: Directory, facility: Facility, key: str, before: A
         return True
     if ({"id": own.pk, "source_ids": own.source_ids} if own else None) != after:
         return False
+    if before is not None and not _all_exist(before["source_ids"]):
+        return False
     if entry is not None:
         entry.delete()
     if before is not None:
@@ -88,11 +93,17 @@ def _restore_entry(directory: Directory, facility: Facility, key: str, before: A
     return True
 
 
+def _all_exist(source_ids: list[str]) -> bool:
+    return Source.objects.filter(pk__in=source_ids).count() == len(set(source_ids))
+
+
 def _restore_portal(facility: Facility, source_id: str, before: Any, after: Any) -> bool:
     portal = Portal.objects.filter(facility=facility, source_id=source_id).first()
     if _told(portal) != after or "portals" in facility.directory_values:
         return False
     if before is None:
+        if DirectoryEntry.objects.filter(facility=facility, source_ids__contains=[source_id]).exists():
+            return False
         Portal.objects.filter(facility=facility, source_id=source_id).delete()
     elif not Source.objects.filter(pk=source_id).exists():
         return False

@@ -16,7 +16,7 @@ from psycopg.errors import ForeignKeyViolation
 from sources.imports.changes import Changes
 from sources.imports.copying import make_temporary
 from sources.imports.orders import ImportRefusedError
-from sources.imports.portals import remove_unlisted
+from sources.imports.portals import add_listed, remove_unlisted
 from sources.imports.removal import remove_added_facilities, remove_added_sources
 from sources.imports.restoring import restore_facility, restore_source
 from sources.imports.retiring import retire_and_return
@@ -106,6 +106,7 @@ class _RollBack:
         # The rest follows from what is listed now. It needs no record: the import that is taken back has it.
         unrecorded = Changes(self.run_)
         remove_unlisted(unrecorded)
+        add_listed()
         retire_and_return(self.directory, unrecorded, self.now)
         self.left += remove_added_sources(self.run_, self.last, self.now)
         return self.left
