@@ -29,11 +29,11 @@ _STILL_LISTED = """
 _NOT_MENTIONED = "NOT EXISTS (SELECT 1 FROM {table} r WHERE r.{column} = u.id)"
 
 
-def remove_added_facilities(run: DirectoryImport, last: int, now: datetime) -> list[str]:
-    """The places that only this import brought go. Returns, in words, those that stay.
+def withdraw_added_facilities(run: DirectoryImport, last: int) -> list[str]:
+    """The places that only this import brought are listed no more: their keys are free for what had them before.
 
-    Places that staff edited or that a later edition changed stay with their entries, others that another
-    directory lists stay as that one's.
+    Leaves a table `undone` of them for `remove_withdrawn_facilities`. Returns, in words, those that stay with their
+    entries, because staff edited them or a later edition changed them.
     """
     parameters = {"run": run.pk, "last": last, "directory": run.directory_id}
     same = "i.directory_id = %(directory)s"
@@ -45,9 +45,14 @@ def remove_added_facilities(run: DirectoryImport, last: int, now: datetime) -> l
         "WHERE u.id = e.facility_id AND e.directory_id = %(directory)s",
         parameters,
     )
+    return stays
+
+
+def remove_withdrawn_facilities(now: datetime) -> list[str]:
+    """They go. Returns, in words, those that stay: as another directory's that lists them, too, or retired."""
     listed = "EXISTS (SELECT 1 FROM sources_directoryentry e WHERE e.facility_id = u.id)"
     found = fetch(f"DELETE FROM undone u WHERE {listed} RETURNING name")  # noqa: S608  built from constants
-    stays += [f"{name} (listed elsewhere, too)" for (name,) in found]
+    stays = [f"{name} (listed elsewhere, too)" for (name,) in found]
     stays += _retire_used(Facility, "undone", "sources_facility", now)
     execute("UPDATE sources_facility f SET brand_id = NULL FROM undone u WHERE f.brand_id = u.id")
     execute("DELETE FROM sources_facility_sources p USING undone u WHERE p.facility_id = u.id")

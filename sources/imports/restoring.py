@@ -9,16 +9,16 @@ from django.utils.dateparse import parse_datetime
 from sources.imports.changes import ENTRY, PINNED, PORTAL
 from sources.imports.portals import DETAILS
 from sources.imports.report import field_in_words
-from sources.models import Directory, DirectoryEntry, Facility, ImportChange, Portal, Source
+from sources.models import DirectoryEntry, Facility, ImportChange, Portal, Source
 
 
-def restore_facility(directory: Directory, change: ImportChange) -> list[str]:
+def restore_facility(change: ImportChange) -> list[str]:
     """Undo one change of a facility. Returns, in words, what stays because it was changed since."""
     facility = Facility.objects.filter(pk=change.facility_id or 0).first()
     if facility is None:
         return [f"{change.name} (deleted since)"]
     restore: dict[str, Callable[[str, Any, Any], bool]] = {
-        ENTRY: lambda key, before, after: _restore_entry(directory, facility, key, before, after),
+        ENTRY: lambda key, before, after: _restore_entry(change, facility, key, before, after),
         PORTAL: lambda source_id, before, after: _restore_portal(facility, source_id, before, after),
     }
     stays = _restore_row(facility, change, restore)
@@ -77,24 +77,36 @@ def _write(row: Model, names: set[str]) -> None:
     type(row)._default_manager.filter(pk=row.pk).update(**{name: getattr(row, name) for name in names})
 
 
-def _restore_entry(directory: Directory, facility: Facility, key: str, before: Any, after: Any) -> bool:
-    entry = DirectoryEntry.objects.filter(directory=directory, key=key).first()
-    own = entry if entry and entry.facility_id == facility.pk else None
+def _restore_entry(change: ImportChange, facility: Facility, key: str, before: Any, after: Any) -> bool:
+    """A key that another place has got since is that place's; one that this import gave to another comes back."""
+    directory_id = change.directory_import.directory_id
+    entry = DirectoryEntry.objects.filter(directory_id=directory_id, key=key).first()
+    own = _entry_told(entry) if entry and entry.facility_id == facility.pk else None
     if own is None and before is None:
         return True
-    if ({"id": own.pk, "source_ids": own.source_ids} if own else None) != after:
+    if own != after or (entry and own is None and not _was_given(change, entry)):
         return False
     if before is not None and not _all_exist(before["source_ids"]):
         return False
     if entry is not None:
         entry.delete()
     if before is not None:
-        DirectoryEntry.objects.create(directory=directory, key=key, facility=facility, **before)
+        DirectoryEntry.objects.create(directory_id=directory_id, key=key, facility=facility, **before)
     return True
 
 
 def _all_exist(source_ids: list[str]) -> bool:
     return Source.objects.filter(pk__in=source_ids).count() == len(set(source_ids))
+
+
+def _was_given(change: ImportChange, entry: DirectoryEntry) -> bool:
+    """Whether the entry is where and as this import put it."""
+    given = change.directory_import.changes.filter(facility_id=entry.facility_id)
+    return given.filter(after__contains={f"{ENTRY}{entry.key}": _entry_told(entry)}).exists()
+
+
+def _entry_told(entry: DirectoryEntry) -> dict[str, Any]:
+    return {"id": entry.pk, "source_ids": entry.source_ids}
 
 
 def _restore_portal(facility: Facility, source_id: str, before: Any, after: Any) -> bool:

@@ -17,7 +17,7 @@ from sources.imports.changes import Changes
 from sources.imports.copying import make_temporary
 from sources.imports.orders import ImportRefusedError
 from sources.imports.portals import add_listed, remove_unlisted
-from sources.imports.removal import remove_added_facilities, remove_added_sources
+from sources.imports.removal import remove_added_sources, remove_withdrawn_facilities, withdraw_added_facilities
 from sources.imports.restoring import restore_facility, restore_source
 from sources.imports.retiring import retire_and_return
 from sources.models import Catalogue, Directory, DirectoryImport, ImportChange, Kind, Status
@@ -92,22 +92,23 @@ class _RollBack:
     """The steps of taking one import back. What stays is told by name."""
 
     def __init__(self, run: DirectoryImport, now: datetime) -> None:
-        self.run_, self.directory, self.now = run, run.directory, now
+        self.run_, self.now = run, now
         self.last = run.changes.aggregate(last=Max("pk"))["last"] or 0
         self.left: list[str] = []
 
     def run(self) -> list[str]:
+        self.left += withdraw_added_facilities(self.run_, self.last)
         for change in self._restorable():
             if change.facility_id is not None:
-                self.left += restore_facility(self.directory, change)
+                self.left += restore_facility(change)
             else:
                 self.left += restore_source(change)
-        self.left += remove_added_facilities(self.run_, self.last, self.now)
+        self.left += remove_withdrawn_facilities(self.now)
         # The rest follows from what is listed now. It needs no record: the import that is taken back has it.
         unrecorded = Changes(self.run_)
         remove_unlisted(unrecorded)
         add_listed()
-        retire_and_return(self.directory, unrecorded, self.now)
+        retire_and_return(self.run_.directory, unrecorded, self.now)
         self.left += remove_added_sources(self.run_, self.last, self.now)
         return self.left
 

@@ -4,10 +4,14 @@ import pytest
 
 from sources.imports import roll_back
 from sources.models import DirectoryEntry, Facility, Source
-from tests.sources.imports.listings import brought, place
+from tests.sources.imports.listings import HILL, LAKE, RIVER, brought, catalogue, place
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = "https://old.example/r4", "https://new.example/r4"
+
+
+def shown() -> set[str]:
+    return set(Facility.objects.filter(retired_at=None).values_list("name", flat=True))
 
 
 def base_urls(facility: Facility) -> set[str]:
@@ -67,3 +71,28 @@ def test_a_brand_that_is_gone_does_not_return():
     assert "River Clinic (brand)" in roll_back(second.import_id).left
 
     assert Facility.objects.get().brand is None
+
+
+def test_a_place_keeps_the_key_that_it_has_got_since():
+    brought(place("o1", "Riverside", RIVER))
+    second = brought(place("o2", "Mercy", LAKE), force=True)
+    third = [place("o1", "Hill Top", HILL)]
+    brought(*third, force=True)
+
+    left = roll_back(second.import_id).left
+
+    assert "Riverside (entry in the directory)" in left
+    assert shown() == {"Hill Top"}
+    assert DirectoryEntry.objects.get().facility.name == "Hill Top"
+    assert brought(*third).status == "unchanged"
+
+
+def test_keys_that_the_import_gave_to_a_new_and_to_a_known_place_come_back():
+    brought(place("o1", "River"), place("o2", "RIVER"), place("o3", "river"), place("o4", "Lake", LAKE))
+    before = catalogue()
+    second = brought(place("o1", "River"), place("o2", "Hill", HILL), place("o3", "Lake", LAKE))
+    assert len(shown()) == DirectoryEntry.objects.count() == 3
+
+    assert roll_back(second.import_id).left == []
+
+    assert catalogue() == before
