@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sources.imports.changes import Changes, note
 from sources.imports.copying import fetch
@@ -20,25 +19,27 @@ _RETURN = """
       AND EXISTS (SELECT 1 FROM sources_directoryentry e WHERE e.facility_id = f.id)
     RETURNING f.id, f.name, old.retired_at
 """
+# Whoever is said to describe a row has to list it. Taking an import back may name one that has dropped it meanwhile.
 _HAND_OVER = """
     UPDATE sources_facility f SET described_by_id = (
         SELECT e.directory_id FROM sources_directoryentry e JOIN sources_directory d ON d.id = e.directory_id
         WHERE e.facility_id = f.id ORDER BY d.rank DESC, e.id LIMIT 1)
-    FROM touched t
-    WHERE f.id = t.id AND f.described_by_id = %(directory)s AND f.retired_at IS NULL
+    FROM touched t, sources_facility old
+    WHERE f.id = t.id AND old.id = f.id AND f.described_by_id IS NOT NULL AND f.retired_at IS NULL
       AND NOT EXISTS (
-        SELECT 1 FROM sources_directoryentry e WHERE e.facility_id = f.id AND e.directory_id = %(directory)s)
-    RETURNING f.id, f.name, f.described_by_id
+        SELECT 1 FROM sources_directoryentry e WHERE e.facility_id = f.id AND e.directory_id = f.described_by_id)
+    RETURNING f.id, f.name, old.described_by_id, f.described_by_id
 """
 _HAND_OVER_SOURCES = """
     WITH listing AS (
-        SELECT DISTINCT ON (listed.id) listed.id, listed.directory_id
-        FROM (SELECT unnest(source_ids) AS id, directory_id FROM sources_directoryentry) AS listed
+        SELECT DISTINCT ON (s.id) s.id, s.described_by_id, listed.directory_id
+        FROM (SELECT DISTINCT unnest(source_ids) AS id, directory_id FROM sources_directoryentry) AS listed
+        JOIN sources_source s ON s.id = listed.id
         JOIN sources_directory d ON d.id = listed.directory_id
-        ORDER BY listed.id, (listed.directory_id = %(directory)s) DESC, d.rank DESC, d.id)
+        ORDER BY s.id, (listed.directory_id = s.described_by_id) DESC, d.rank DESC, d.id)
     UPDATE sources_source s SET described_by_id = listing.directory_id FROM listing
-    WHERE s.id = listing.id AND s.described_by_id = %(directory)s AND listing.directory_id <> %(directory)s
-    RETURNING s.id, s.name, s.described_by_id
+    WHERE s.id = listing.id AND listing.directory_id <> listing.described_by_id
+    RETURNING s.id, s.name, listing.described_by_id, s.described_by_id
 """
 # IN, not EXISTS: hashed whatever PostgreSQL believes about the size of tables that have just been filled.
 _WITH_PLACE = """
@@ -76,19 +77,19 @@ def extent_of(directory: Directory) -> Extent:
     return Extent(facilities, sources)
 
 
-def retire_and_return(directory: Directory, changes: Changes, now: datetime) -> Extent:
+def retire_and_return(changes: Changes, now: datetime) -> Extent:
     """Retire what nobody lists any more, and return what is listed again. Says how much was retired.
 
-    What another directory goes on listing is described by that one from now on. Its next edition is asked
+    What only other directories go on listing is described by one of them from now on. Its next edition is asked
     for in full, since what it says was not kept.
     """
-    parameters = {"directory": directory.pk, "now": now}
+    parameters = {"now": now}
     retired = fetch(_RETIRE, parameters)
     for facility_id, name in retired:
         note(changes.facility(facility_id, name=name), {"retired_at": (None, now)})
     for facility_id, name, before in fetch(_RETURN, parameters):
         note(changes.facility(facility_id, name=name), {"retired_at": (before, None)})
-    heirs = _hand_over(directory, changes)
+    heirs = _hand_over(changes)
     retired_sources = fetch(_RETIRE_SOURCES, parameters)
     for source_id, name in retired_sources:
         note(changes.source(source_id, name=name), {"retired_at": (None, now)})
@@ -98,13 +99,12 @@ def retire_and_return(directory: Directory, changes: Changes, now: datetime) -> 
     return Extent(len(retired), len(retired_sources))
 
 
-def _hand_over(directory: Directory, changes: Changes) -> set[int]:
+def _hand_over(changes: Changes) -> set[int]:
     heirs: set[int] = set()
-    parameters: dict[str, Any] = {"directory": directory.pk}
-    for facility_id, name, heir in fetch(_HAND_OVER, parameters):
-        note(changes.facility(facility_id, name=name), {"described_by_id": (directory.pk, heir)})
+    for facility_id, name, before, heir in fetch(_HAND_OVER):
+        note(changes.facility(facility_id, name=name), {"described_by_id": (before, heir)})
         heirs.add(heir)
-    for source_id, name, heir in fetch(_HAND_OVER_SOURCES, parameters):
-        note(changes.source(source_id, name=name), {"described_by_id": (directory.pk, heir)})
+    for source_id, name, before, heir in fetch(_HAND_OVER_SOURCES):
+        note(changes.source(source_id, name=name), {"described_by_id": (before, heir)})
         heirs.add(heir)
     return heirs

@@ -108,7 +108,7 @@ class _RollBack:
         unrecorded = Changes(self.run_)
         remove_unlisted(unrecorded)
         add_listed()
-        retire_and_return(self.run_.directory, unrecorded, self.now)
+        retire_and_return(unrecorded, self.now)
         self.left += remove_added_sources(self.run_, self.last, self.now)
         return self.left
 

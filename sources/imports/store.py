@@ -87,7 +87,7 @@ class _Storing:
     ) -> None:
         store_entries(self.directory, places, source_ids, self.changes)
         store_portals(self.directory, places, source_ids, self.changes)
-        retired = retire_and_return(self.directory, self.changes, now)
+        retired = retire_and_return(self.changes, now)
         if not self.order.force:
             _refuse_too_many(retired.facilities, known.facilities, "places")
             _refuse_too_many(retired.sources, known.sources, "sources")

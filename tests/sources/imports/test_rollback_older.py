@@ -96,3 +96,19 @@ def test_keys_that_the_import_gave_to_a_new_and_to_a_known_place_come_back():
     assert roll_back(second.import_id).left == []
 
     assert catalogue() == before
+
+
+def test_a_place_is_described_by_a_directory_that_lists_it():
+    mercy = place("o2", "Mercy", LAKE)
+    brought(mercy, place("o1", "Riverside"))
+    second = brought(place("o1", "Riverside"), force=True)
+    brought(mercy, place("o3", "Hill", HILL), into="there")
+    brought(place("o3", "Hill", HILL), into="there", force=True)
+
+    roll_back(second.import_id)
+
+    assert shown() == {"Mercy", "Riverside", "Hill"}
+    assert Facility.objects.get(name="Mercy").described_by.name == "here"
+    assert Source.objects.get(fhir_base_url=LAKE).described_by.name == "here"
+    brought(place("o2", "Mercy Health", LAKE), place("o1", "Riverside"))
+    assert "Mercy Health" in shown()
