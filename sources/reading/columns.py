@@ -53,6 +53,7 @@ _KNOWN_AS = {
     Column.PHONE: "phone phonenumber telephone",
     Column.TOKEN: "token tokenurl",
 }
+_PLURAL = re.compile(r"\(s\)|names\b", re.IGNORECASE)
 
 
 @dataclass
@@ -62,13 +63,15 @@ class Columns:
     _seen: dict[tuple[str, ...], dict[Column, str]] = field(default_factory=dict)
 
     def values_of(self, row: dict[str, Any]) -> dict[Column, str]:
-        """What the row says, by column: text whose lines are kept apart, never None. A list becomes lines."""
+        """What the row says, by column: text on one line, never None. A list becomes lines, and so does what names
+        several.
+        """
         keys = tuple(row)
         if keys not in self._seen:
             if len(self._seen) >= 100:  # rows with keys of their own: nothing worth remembering
                 self._seen.clear()
             self._seen[keys] = columns_in(keys)
-        return {column: _lines(row[key]) for column, key in self._seen[keys].items()}
+        return {column: _lines(row[key], _names_several(column, key)) for column, key in self._seen[keys].items()}
 
 
 def columns_in(names: Iterable[str]) -> dict[Column, str]:
@@ -91,11 +94,18 @@ def _is_like(folded: str, pattern: str) -> bool:
     return folded.startswith(word) if pattern.endswith("*") else folded == word
 
 
-def _lines(value: Any) -> str:
+def _names_several(column: Column, name: str) -> bool:
+    """Whether a cell of the column may name several, each on a line of its own: as "Brand Name(s)" does."""
+    return column is Column.ALIAS or (column is Column.NAME and _PLURAL.search(name) is not None)
+
+
+def _lines(value: Any, is_of_several: bool) -> str:
     if isinstance(value, list):
-        return "\n".join(_lines(one) for one in value[:100] if not isinstance(one, list))
+        return "\n".join(_lines(one, is_of_several) for one in value[:100] if not isinstance(one, list))
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**20 else ""
     if not isinstance(value, str):
         return ""
+    if not is_of_several:
+        return text(value[: 10 * LENGTH], LENGTH)
     return "\n".join(filter(None, (text(line, LENGTH) for line in value[: 10 * LENGTH].splitlines())))

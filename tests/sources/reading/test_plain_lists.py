@@ -142,6 +142,15 @@ def test_the_columns_of_a_plain_list_are_found_by_looking():
     assert [source.name for source in listing.sources] == ["River Group"]
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\v", "\x85", "\u2028"])
+def test_a_name_on_two_lines_is_one_name(line_end):
+    written = f"Multi{line_end}Line Clinic"
+
+    for listing in (lantern((R4, written)), read_csv(f'name,url\n"{written}",{R4}\n')):
+        (facility,) = listing.facilities
+        assert (facility.name, facility.aliases) == ("Multi Line Clinic", ())
+
+
 def test_one_array_in_an_object_is_the_list():
     listing = read_json({"date": "2026-01-01", "notes": [{"by": "me"}], "rows": [{"title": 1, "name": "A", "url": R4}]})
 
