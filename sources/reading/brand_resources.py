@@ -26,6 +26,8 @@ PLACE_LENGTH = 100
 DESCRIPTION_LENGTH = 300
 # Of each kind that one Organization may have: more than any has, and not so many that they fill the memory.
 ALIASES, PORTALS, ADDRESSES, NPIS = 50, 50, 200, 20
+# So many more endpoints are looked at, to say of each that it was too many.
+_REFERENCES = 1000
 _COUNTRIES = {"United States of America": "US", "United States": "US", "USA": "US"}
 _EPIC_BRANDS = "https://open.epic.com/brand-identifier"
 
@@ -46,7 +48,10 @@ class Portal:
 
 @dataclass(slots=True)
 class Brand:
-    """An Organization. `parent` and `endpoints` are references as written, then identities, as in `Portal`."""
+    """An Organization. `parent` and `endpoints` are references as written, then identities, as in `Portal`.
+
+    Of the identities there are at most PORTALS.
+    """
 
     identity: str
     name: str
@@ -112,13 +117,13 @@ def _endpoint_url(resource: Json, *, sandbox: bool) -> str:
 
 def brand(identity: str, resource: Json, *, sandbox: bool) -> Brand:
     portals = _portals(resource, sandbox=sandbox)
-    references = [reference_of(item) for item in items(resource, "endpoint")[:PORTALS]]
+    references = [reference_of(item) for item in items(resource, "endpoint")[:_REFERENCES]]
     references += [reference for portal in portals for reference in portal.endpoints]
     return Brand(
         identity=identity,
         name=name_of(resource),
         parent=reference_of(resource.get("partOf")) or None,
-        endpoints=tuple(dict.fromkeys(filter(None, references)))[:PORTALS],
+        endpoints=tuple(dict.fromkeys(filter(None, references)))[:_REFERENCES],
         portals=portals,
         aliases=_aliases(resource),
         addresses=_addresses(resource),

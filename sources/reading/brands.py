@@ -40,6 +40,7 @@ class BrandsBundle:
         self.listing = Listing(Format.BRANDS)
         self._bundle = Bundle(self.listing, sandbox)
         self._urls: dict[str, str] = {}
+        self._left_out: set[str] = set()
         self._owners: dict[str, list[tuple[Brand, str]]] = {}
         self._offered: dict[str, tuple[ListedPortal, ...]] = {}
         self._known_portals: dict[tuple[str, str], tuple[ListedPortal, ...]] = {}
@@ -69,7 +70,9 @@ class BrandsBundle:
         if brand.parent:
             brand.parent = self._follow(brand.parent, brand.identity, "Organization")
         found = {one: self._follow(one, brand.identity, "Endpoint") for one in brand.endpoints}
-        brand.endpoints = tuple(dict.fromkeys(filter(None, found.values())))
+        endpoints = tuple(dict.fromkeys(filter(None, found.values())))
+        brand.endpoints = endpoints[:PORTALS]
+        self._left_out.update(endpoints[PORTALS:])
         for portal in brand.portals:
             portal.endpoints = tuple(filter(None, (found.get(one) for one in portal.endpoints)))
 
@@ -78,7 +81,9 @@ class BrandsBundle:
             reference = self._bundle.endpoints[identity].managed_by
             manager = self._follow(reference, identity, "Organization") if reference else None
             brand = self._bundle.brands[manager] if manager else None
-            if brand and identity not in brand.endpoints and len(brand.endpoints) < PORTALS:
+            if brand and len(brand.endpoints) >= PORTALS:
+                self._left_out.add(identity)
+            elif brand and identity not in brand.endpoints:
                 brand.endpoints += (identity,)
 
     def _follow(self, reference: str, referring: str, kind: str) -> str | None:
@@ -99,7 +104,8 @@ class BrandsBundle:
                     owners[self._urls[endpoint]].append((brand, endpoint))
         for endpoint, url in self._urls.items():
             if endpoint not in named:
-                self.listing.refuse(Refusal.NOBODYS, url)
+                is_left_out = endpoint in self._left_out
+                self.listing.refuse(Refusal.TOO_MANY if is_left_out else Refusal.NOBODYS, url)
         return owners
 
     def _find_offered(self) -> Iterator[tuple[str, tuple[ListedPortal, ...]]]:

@@ -31,6 +31,7 @@ class Refusal(StrEnum):
     CREDENTIALS = "address with a user name or password"
     NOT_PUBLIC = "address on this machine, on a private network or without a domain"
     NOBODYS = "endpoint that no organization names"
+    TOO_MANY = "endpoint of an organization that has too many"
     OTHER_ENVIRONMENT = "source that belongs to the other environment"
     PRIVATE = "source that belongs to one workspace"
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sources.reading.brand_resources import PORTALS
 from sources.reading.listing import Address, Format, ListedPortal, Refusal
 from tests.sources.bundles import EXTENSION, bundle, endpoint, organization, part_of, portal
 from tests.sources.reading.files import read_content, read_json
@@ -45,6 +46,18 @@ def test_a_portal_with_several_endpoints_is_a_way_to_each_and_two_at_one_endpoin
 
     assert [(one.base_url, one.name) for one in listing.facilities[0].portals] == [(R4, "One"), (KIDS, "One")]
     assert len(listing.sources) == 2
+
+
+def test_endpoints_beyond_those_that_an_organization_may_have_are_called_too_many():
+    endpoints = [endpoint(number, f"https://fhir{number}.example/r4") for number in range(3, 123)]
+    managed = [one | {"managingOrganization": part_of(2)} for one in endpoints]
+
+    by_itself = read(*endpoints, organization(2, "River", endpoints=tuple(range(3, 123))))
+    by_them = read(*managed, organization(2, "River"))
+
+    for listing in (by_itself, by_them):
+        assert len(listing.facilities[0].portals) == len(listing.sources) == PORTALS
+        assert listing.refusals == {Refusal.TOO_MANY: 120 - PORTALS}
 
 
 def test_a_facilitys_own_portal_comes_before_its_brands():
