@@ -8,7 +8,7 @@ from typing import Any
 from sources.reading import brand_resources as resources
 from sources.reading.brand_resources import Brand, Endpoint
 from sources.reading.elements import Json, items, mapping, text
-from sources.reading.listing import Format, Listing, Refusal
+from sources.reading.listing import Format, Listing, Refusal, numbered
 
 # What names the same resource in every Bundle; `urn:uuid:411` does not, nor does `Organization/1`.
 _GLOBAL = re.compile(r"https?://.+|urn:oid:.+|urn:uuid:[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -28,14 +28,16 @@ class Bundle:
     brands: dict[str, Brand] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     _by_local_id: dict[str, str] = field(default_factory=dict)
+    _taken: int = 0
 
     def take(self, raw: Any) -> None:
         """Take one entry. A bad one costs that entry, and its reason is counted."""
+        self._taken += 1
         resource = mapping(mapping(raw).get("resource"))
         kind = resource.get("resourceType")
         if kind not in ("Organization", "Endpoint"):
             if not isinstance(kind, str):
-                self.listing.refuse(Refusal.MALFORMED, text(mapping(raw).get("fullUrl"), 200))
+                self._refuse_malformed(text(mapping(raw).get("fullUrl"), 200))
             return
         local_id = f"{kind}/{resource['id']}" if isinstance(resource.get("id"), str) else ""
         stated = raw.get("fullUrl")
@@ -58,12 +60,15 @@ class Bundle:
 
     def _is_new(self, identity: str, resource: Json) -> bool:
         if not identity or len(identity) > _IDENTITY_LENGTH:
-            self.listing.refuse(Refusal.MALFORMED, resources.name_of(resource))
+            self._refuse_malformed(resources.name_of(resource))
         elif identity in self.brands or identity in self.endpoints:
             self.listing.refuse(Refusal.DUPLICATE, resources.name_of(resource) or text(identity, 200))
         else:
             return True
         return False
+
+    def _refuse_malformed(self, words: str) -> None:
+        self.listing.refuse(Refusal.MALFORMED, numbered(self._taken, words))
 
     def _take_endpoint(self, identity: str, resource: Json) -> None:
         self.endpoints[identity] = endpoint = resources.endpoint(identity, resource, sandbox=self.sandbox)

@@ -36,6 +36,11 @@ class Refusal(StrEnum):
     PRIVATE = "source that belongs to one workspace"
 
 
+def numbered(number: int, words: str = "") -> str:
+    """An example that little or nothing is known of: which entry of the file it is, the first being 1."""
+    return f"entry {number}: {words}" if words else f"entry {number}"
+
+
 class Format(StrEnum):
     """What kind of file it was, in words for staff."""
 

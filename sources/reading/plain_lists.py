@@ -27,6 +27,7 @@ from sources.reading.listing import (
     Listing,
     Refusal,
     UnreadableDirectoryError,
+    numbered,
 )
 from sources.reading.states import STATE_CODES, medicaid_of, state_code
 
@@ -54,13 +55,15 @@ class PlainList:
         self.columns = Columns()
         self.found: set[Column] = set()
         self.keys: tuple[str, ...] = ()
+        self._taken = 0
         self._facilities: dict[str, ListedFacility] = {}
         self._servers: dict[str, _Server] = {}
 
     def take(self, row: Any) -> None:
         """Take one row. A bad row costs that row, and its reason is counted."""
+        self._taken += 1
         if not isinstance(row, dict):
-            self.listing.refuse(Refusal.MALFORMED, text(row, 200))
+            self.listing.refuse(Refusal.MALFORMED, numbered(self._taken, text(row, 200)))
             return
         said = self.columns.values_of(row)
         self.keys = self.keys or tuple(row)
@@ -71,7 +74,8 @@ class PlainList:
         except AddressRefusedError as refused:
             # Not the address of a refused one with a password: it would be kept for staff to read.
             is_secret = refused.refusal is Refusal.CREDENTIALS or not said.get(Column.URL)
-            self.listing.refuse(refused.refusal, text(names[0] if is_secret and names else said.get(Column.URL), 200))
+            example = text(names[0] if is_secret and names else said.get(Column.URL), 200)
+            self.listing.refuse(refused.refusal, example or numbered(self._taken))
             return
         if not names:
             self.listing.refuse(Refusal.NO_NAME, url)

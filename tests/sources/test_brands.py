@@ -221,6 +221,7 @@ def test_entries_of_the_wrong_shape_are_counted_and_passed_over():
 
     assert listing.facilities == []
     assert +listing.refusals == {Refusal.MALFORMED: len(wrong) + 1, Refusal.NO_NAME: 1}
+    assert listing.examples[Refusal.MALFORMED] == [f"entry {number}" for number in (1, 2, 3, 4, 5, 6, 7, 9)]
 
 
 def test_half_a_surrogate_and_control_characters_do_not_reach_the_catalogue():

@@ -119,6 +119,8 @@ def test_rows_without_a_name_and_rows_that_are_none_are_counted():
 
     assert [facility.name for facility in listing.facilities] == ["River"]
     assert listing.refusals == {Refusal.NO_NAME: 1, Refusal.MALFORMED: 4, Refusal.NOT_A_URL: 1}
+    assert listing.examples[Refusal.MALFORMED] == ["entry 2", "entry 3: row", "entry 4", "entry 5"]
+    assert listing.examples[Refusal.NOT_A_URL] == ["entry 6"]
 
 
 def test_staff_see_some_examples_of_each_reason():
