@@ -1,5 +1,6 @@
 """Reading any directory file: a FHIR Bundle, a Lantern list, a plain list; JSON or CSV, packed or not."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import chain
@@ -15,6 +16,9 @@ from sources.reading.plain_lists import PlainList
 
 __all__ = ["read_directory"]
 
+# Programs that put a mark before what has one already leave two, and some write it after a line's end.
+_BEFORE_TEXT = re.compile(rb"\A(?:\s|\xef\xbb\xbf)+")
+
 
 def read_directory(path: Path, *, sandbox: bool, progress: Callable[[int, int], None] | None = None) -> Listing:
     """What a directory file offers to patients, whatever its format: that is found by looking, not by name.
@@ -29,8 +33,8 @@ def read_directory(path: Path, *, sandbox: bool, progress: Callable[[int, int], 
 
 
 def _look(first: bytes) -> bytes:
-    """The first piece without leading white space. Refuses what is no text, or a web page, in so many words."""
-    text = first.lstrip()
+    """The first piece from where its text begins. Refuses what is no text, or a web page, in so many words."""
+    text = _BEFORE_TEXT.sub(b"", first)
     if not text:
         raise UnreadableDirectoryError("The file is empty.")
     if b"\x00" in text or text.startswith((b"PK\x03\x04", b"\x1f\x8b")):

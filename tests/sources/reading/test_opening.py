@@ -42,10 +42,12 @@ def as_csv(rows: list[dict[str, str]]) -> bytes:
         packed,
         lambda content: b"\xef\xbb\xbf" + content,
         lambda content: packed(b"\xef\xbb\xbf" + content),
+        lambda content: b"\xef\xbb\xbf" * 2 + content,
+        lambda content: b"\r\n \xef\xbb\xbf\n" + content,
         lambda content: b"\n\n  " + content + b"\n",
         lambda content: packed(content[:100]) + packed(content[100:]),
     ],
-    ids=["plain", "gzip", "BOM", "BOM in gzip", "white space", "two gzip members"],
+    ids=["plain", "gzip", "BOM", "BOM in gzip", "two BOMs", "BOM after a line", "white space", "two gzip members"],
 )
 @pytest.mark.parametrize("content", [river(), json.dumps(ROWS).encode(), as_csv(ROWS)], ids=["Bundle", "JSON", "CSV"])
 def test_the_same_is_read_however_the_file_is_written(content, written):
