@@ -106,6 +106,9 @@ def _import(path: Path, order: Order, edition: Edition, progress: Progress | Non
 
 def _edition(path: Path) -> Edition:
     try:
+        # It is read twice, and a pipe has what it gives only once. One that nobody writes to would never end.
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ImportRefusedError("It is not a file but a pipe or a device. Save what it gives, and import that.")
         with path.open("rb") as file:
             return Edition(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
     except OSError as error:

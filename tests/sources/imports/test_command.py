@@ -144,6 +144,12 @@ def test_it_fails_with_a_sentence(file, arguments, sentence):
     assert not Source.objects.exists()
 
 
+def test_a_pipe_is_refused_before_it_is_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    assert "Save what it gives, and import that." in refused(str(tmp_path / "pipe"))
+
+
 def test_a_missing_file_is_a_sentence(tmp_path):
     assert "The file cannot be read: No such file or directory." in refused(str(tmp_path / "missing.json"))
 
