@@ -13,6 +13,7 @@ from sources.reading.elements import (
     extensions,
     items,
     mapping,
+    name_in,
     plain,
     reference_of,
     text,
@@ -138,7 +139,7 @@ def brand(identity: str, resource: Json, *, sandbox: bool) -> Brand:
 
 
 def name_of(resource: Json) -> str:
-    return text(resource.get("name"), NAME_LENGTH)
+    return name_in(resource.get("name"), NAME_LENGTH)
 
 
 def npis_in(words: str) -> tuple[str, ...]:
@@ -148,7 +149,7 @@ def npis_in(words: str) -> tuple[str, ...]:
 
 def _aliases(resource: Json) -> tuple[str, ...]:
     given = resource.get("alias")
-    names = [text(alias, NAME_LENGTH) for alias in given[:ALIASES]] if isinstance(given, list) else []
+    names = [name_in(alias, NAME_LENGTH) for alias in given[:ALIASES]] if isinstance(given, list) else []
     return tuple(filter(None, names))
 
 

@@ -26,6 +26,14 @@ def text(value: Any, limit: int) -> str:
     return " ".join(value.split())[:limit].strip()
 
 
+def name_in(value: Any, limit: int) -> str:
+    """What something is called: a text without a quotation mark at one end whose other one is missing."""
+    called = text(value, limit)
+    if called.count('"') % 2 == 0:
+        return called
+    return (called[1:] if called.startswith('"') else called.removesuffix('"')).strip()
+
+
 def plain(markdown: Any, limit: int) -> str:
     """What Markdown says, on one line without its marks, cut at a word."""
     if not isinstance(markdown, str):

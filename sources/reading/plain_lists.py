@@ -17,7 +17,7 @@ from sources.reading import addresses, servers
 from sources.reading.addresses import AddressRefusedError
 from sources.reading.brand_resources import ALIASES, NAME_LENGTH, NPIS, PLACE_LENGTH, npis_in
 from sources.reading.columns import Column, Columns
-from sources.reading.elements import text
+from sources.reading.elements import name_in, text
 from sources.reading.listing import (
     Address,
     Format,
@@ -155,7 +155,7 @@ def _names(said: dict[Column, str]) -> list[str]:
         names = said[Column.STATE].splitlines()[:1]
     names += [alias for line in said.get(Column.ALIAS, "").splitlines() for alias in re.split(r"[;|]", line)]
     names += said.get(Column.PARENT, "").splitlines()[:1]
-    return list(dict.fromkeys(filter(None, (text(name, NAME_LENGTH) for name in names))))
+    return list(dict.fromkeys(filter(None, (name_in(one, NAME_LENGTH) for one in names))))
 
 
 def _facility(url: str, names: list[str], said: dict[Column, str]) -> ListedFacility:

@@ -3,7 +3,8 @@
 import pytest
 
 from sources.reading.listing import EXAMPLES, Address, Format, ListedPortal, Refusal
-from tests.sources.reading.files import read_csv, read_json
+from tests.sources.bundles import bundle, endpoint, organization
+from tests.sources.reading.files import read_content, read_csv, read_json
 
 R4 = "https://fhir.river.example/r4"
 
@@ -142,6 +143,23 @@ def test_the_columns_of_a_plain_list_are_found_by_looking():
     assert (plan.address.city, plan.address.state) == ("Oakland", "CA")
     assert (group.name, group.aliases) == ("River Group", ())
     assert [source.name for source in listing.sources] == ["River Group"]
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ('"Northwell', "Northwell"),
+        ('Northwell "', "Northwell"),
+        ('"The "Good" Clinic', 'The "Good" Clinic'),
+        ('"Northwell"', '"Northwell"'),
+        ('Clinic 5" West', 'Clinic 5" West'),
+    ],
+)
+def test_a_quotation_mark_at_an_end_that_has_no_other_is_no_part_of_the_name(written, name):
+    in_bundle = bundle(endpoint(1, R4), organization(2, written, endpoints=(1,)))
+
+    for listing in (lantern((R4, written)), read_content(in_bundle)):
+        assert listing.facilities[0].name == name
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\v", "\x85", "\u2028"])
