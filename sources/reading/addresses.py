@@ -30,6 +30,7 @@ def base_url(text: str, *, sandbox: bool) -> str:
         url = normalized(text)
     except ValueError as error:
         raise AddressRefusedError(Refusal.NOT_A_URL) from error
+    _check(_split(url), sandbox=sandbox)  # other letters may have said this machine
     if len(url) > MAX_LENGTH:
         raise AddressRefusedError(Refusal.NOT_A_URL)
     return url
