@@ -20,6 +20,11 @@ _ADDED = """
     FROM sources_importchange c JOIN {table} row ON row.id = c.{column}
     WHERE c.directory_import_id = %(run)s AND c.kind = 'added'
 """
+# Staff gave a place another brand: the one that the directory says is kept beside, to be given back.
+_FORGET_BRAND = """
+    UPDATE sources_facility f SET directory_values = f.directory_values || '{"brand_id": null}' FROM undone u
+    WHERE f.directory_values -> 'brand_id' = to_jsonb(u.id)
+"""
 _STILL_LISTED = """
     DELETE FROM undone_source u
     WHERE is_changed OR u.id IN (SELECT source_id FROM sources_facility_sources)
@@ -55,6 +60,7 @@ def remove_withdrawn_facilities(now: datetime) -> list[str]:
     stays = [f"{name} (listed elsewhere, too)" for (name,) in found]
     stays += _retire_used(Facility, "undone", "sources_facility", now)
     execute("UPDATE sources_facility f SET brand_id = NULL FROM undone u WHERE f.brand_id = u.id")
+    execute(_FORGET_BRAND)
     execute("DELETE FROM sources_facility_sources p USING undone u WHERE p.facility_id = u.id")
     execute("DELETE FROM sources_facility f USING undone u WHERE f.id = u.id")
     return stays

@@ -1,6 +1,7 @@
 """What staff edited stays as they left it; what the directory says is noted beside and can be given back."""
 
 import pytest
+from django.db import connection
 
 from sources.imports import roll_back
 from sources.models import Facility, Portal, Source
@@ -126,3 +127,16 @@ def test_rolling_back_leaves_the_edit_and_what_was_said_before_it():
 
     facility = Facility.objects.get()
     assert (facility.name, facility.directory_values) == ("River Hospital", {"name": "River"})
+
+
+def test_a_brand_that_goes_with_its_import_cannot_be_given_back():
+    report = brought(place("b", "River"), place("a", "River Clinic", brand="b"))
+    clinic = edited(Facility.objects.get(name="River Clinic"), brand=None)
+    roll_back(report.import_id)
+    clinic.refresh_from_db()
+    assert clinic.directory_values == {"brand_id": None}
+
+    give_back(clinic, "brand_id")
+
+    connection.check_constraints()
+    assert Facility.objects.get().brand is None
