@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import IntegrityError
+
 from common.errors import InvalidRequest, NotFound
 from common.ids import new_ulid
 from common.statements import relate
@@ -71,8 +73,18 @@ def create_flow(plan: FlowPlan, *, organization: Organization, dialect: Dialect,
         email=plan.patient_email,
         name=plan.patient_name,
     )
-    insert_with_patient(flow, patient)
+    _insert(flow, patient)
     return flow
+
+
+def _insert(flow: PatientFlow, patient: Patient) -> None:
+    try:
+        insert_with_patient(flow, patient)
+    except IntegrityError as error:
+        # An import that is taken back takes its sources along, also one that was found a moment ago.
+        if flow.source_id is None or Source.objects.filter(pk=flow.source_id).exists():
+            raise
+        raise _unknown_source("connection_id") from error
 
 
 def find_sources(organization: Organization, references: Sequence[str], param: str) -> list[Source]:

@@ -10,6 +10,7 @@ from patients.models import Patient
 from sources.imports import roll_back
 from sources.models import Facility, Source
 from tests.admin.world import new_flow, new_sign_in
+from tests.conftest import api_of
 from tests.patients.test_races import wait_for_somebody_waiting
 from tests.sources.catalogue import ClientRegistration
 from tests.sources.imports.listings import LAKE, RIVER, brought, place
@@ -62,3 +63,23 @@ def test_a_source_that_a_link_leads_to_since_a_moment_is_retired_too(flow):
 
     assert left == [f"Source at {LAKE} (in use, retired)"]
     assert Source.objects.get().retired_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_to_a_source_that_goes_at_the_same_moment_is_refused(production_organization):
+    report = brought(place("b", "Lake", LAKE), vendor="epic")
+    ClientRegistration.objects.create(vendor="epic", environment="production", client_id="us")
+    api, answers = api_of(production_organization), []
+    wanted = {"patient_id": "p-1", "return_url": "https://app.example/back", "connection_id": LAKE}
+    asking = threading.Thread(
+        target=lambda: (answers.append(api.post("/patient-flows", wanted)), connection.close()),
+    )
+
+    with transaction.atomic():
+        roll_back(report.import_id)
+        asking.start()
+        wait_for_somebody_waiting()
+    asking.join()
+
+    assert answers[0].status == 404
+    assert not PatientFlow.objects.exists()
