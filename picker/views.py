@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -73,9 +74,15 @@ def sign_in(request: HttpRequest, flow: PatientFlow, source: Source, facility: F
     if registration is None:
         return problem_page(request, CLOSED_SOURCE if flow.is_direct else UNKNOWN_SOURCE, flow)
     browser = browser_of(request) or new_secret()
-    _, portal_url = start_authorization(
-        flow=flow, source=source, facility=facility, registration=registration, browser=browser, now=timezone.now()
-    )
+    try:
+        _, portal_url = start_authorization(
+            flow=flow, source=source, facility=facility, registration=registration, browser=browser, now=timezone.now()
+        )
+    except IntegrityError:
+        # While the portal was asked where to sign in, an import was taken back, and the place went with it.
+        if all(type(row)._default_manager.filter(pk=row.pk).exists() for row in (source, facility) if row):
+            raise
+        return problem_page(request, UNKNOWN_SOURCE, flow)
     response = SeeOther(portal_url or presenters.link_path(flow, "done"))
     remember_browser(request, response, browser)
     return response

@@ -1,14 +1,17 @@
 """The app ends a link while the patient is somewhere on the way."""
 
+import threading
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from flows.models import Authorization, PatientFlow
 from flows.sign_in import start_authorization
 from patients.models import Connection
-from sources.models import ClientRegistration
+from sources.models import ClientRegistration, Source
+from tests.patients.test_races import wait_for_somebody_waiting
 
 
 def path_of(flow: dict) -> str:
@@ -114,3 +117,21 @@ def test_no_sign_in_begins_where_the_link_is_ended_while_the_portal_is_asked_for
     assert portal_url is None
     assert not Authorization.objects.exists()
     assert not Connection.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_patient_who_chose_a_place_that_goes_at_the_same_moment_is_asked_to_choose_again(browser, flow, riverside):
+    """An import is taken back, and its places and sources with it."""
+    browser.open(flow["url"]).open(f"{path_of(flow)}/confirm?connection_id={riverside.id}")
+    choosing = threading.Thread(
+        target=lambda: (browser.submit(f"{path_of(flow)}/connect", connection_id=riverside.id), connection.close())
+    )
+
+    with transaction.atomic():
+        Source.objects.all().delete()
+        choosing.start()
+        wait_for_somebody_waiting()
+    choosing.join()
+
+    assert (browser.status, "Go back and choose it from the list" in browser.text) == (404, True)
+    assert not Authorization.objects.exists()
