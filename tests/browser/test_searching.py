@@ -141,6 +141,14 @@ def test_more_results_without_script(find_places, person_without_script):
     person_without_script.follow("Show more").reads("24 matches")
 
 
+def test_an_empty_search_leads_to_what_is_wrong(flow, person):
+    person.open(flow["url"]).press("Search").reads("There is a problem")
+
+    summary = person.page.locator(".mc-summary:focus")
+    summary.wait_for()
+    assert 0 <= summary.bounding_box()["y"] < person.page.viewport_size["height"]
+
+
 def test_near_a_zip_code(find_places, person):
     find_places(person, "marigold").reads("The 10 best matches")
     person.page.get_by_label("ZIP code").press_sequentially("02115")

@@ -1,5 +1,6 @@
 """Contract §6: what each link and page does in each state, and what it never does."""
 
+import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -225,6 +226,21 @@ def test_an_empty_search_says_what_to_type(browser, flow):
     browser.open(f"{flow['url']}?q=")
 
     assert "Error: Type the name of a hospital, clinic or health plan." in browser.text
+
+
+@pytest.mark.parametrize(
+    ("query", "target"),
+    [
+        ("", '<div class="mc-summary" id="{}" tabindex="-1"'),
+        ("river&near=9", '<div class="mc-summary" id="{}" tabindex="-1"'),
+        ("river", '<div id="{}">\n  <div id="results">'),
+    ],
+)
+def test_a_sent_search_leads_to_what_is_wrong_or_to_what_was_found(browser, flow, query, target):
+    browser.open(f"{flow['url']}?q={query}")
+
+    action = re.search(r'<form class="mc-search" action="[^"]*#([^"]+)"', browser.html)
+    assert target.format(action[1]) in browser.html
 
 
 @pytest.mark.parametrize("method", ["put", "delete"])
