@@ -56,6 +56,8 @@ class Result:
     is_connected: bool
     """Now, by this sign-in or by an earlier one that still holds."""
     may_retry: bool
+    has_ended: bool
+    """The sign-in worked, and what it led to is over."""
 
 
 def link_path(flow: PatientFlow, page: str = "") -> str:
@@ -77,13 +79,19 @@ def confirm_path(
 # Trying again would only repeat it.
 BEYOND_THE_PATIENT = {Outcome.DISCOVERY_FAILED}
 STILL_CONNECTED = "Your earlier connection still works; nothing has changed."
+# By the patient, by staff, or because the portal no longer lets us in: the page cannot tell, and need not.
+ENDED = (
+    "You were connected here, but that connection has ended since.",
+    "Nothing new is shared from here. To share your records again, connect again.",
+)
 
 
 def result(flow: PatientFlow, authorization: Authorization, connected_source_ids: set[str]) -> Result:
     """What came of a sign-in, given the sources that the patient has an active connection to now."""
     source = authorization.source
-    happened, advice = FAILURES.get(authorization.outcome, ("", ""))
     is_connected = source.id in connected_source_ids
+    has_ended = authorization.has_succeeded and not is_connected
+    happened, advice = ENDED if has_ended else FAILURES.get(authorization.outcome, ("", ""))
     if is_connected and happened:
         advice = STILL_CONNECTED
     facility = authorization.facility
@@ -95,6 +103,7 @@ def result(flow: PatientFlow, authorization: Authorization, connected_source_ids
         retry_url=link_path(flow) if flow.is_direct else confirm_path(flow, source, facility),
         may_retry=authorization.outcome not in BEYOND_THE_PATIENT,
         is_connected=is_connected,
+        has_ended=has_ended,
     )
 
 

@@ -131,6 +131,7 @@ def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
         "connected": connected,
         "failed": [entry for entry in results if not entry.is_connected],
         "is_nothing_connected": not connected,
+        "has_ended": any(entry.has_ended for entry in results),
         "reference": flow.public_id,
         "is_open": flow.is_open(now),
         "choose_path": presenters.link_path(flow),
