@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from flows.closing import complete_flow
-from flows.models import FlowStatus, PatientFlow
+from flows.models import Authorization, FlowStatus, PatientFlow
 from flows.operations import return_destination
 from flows.sign_in import Callback, OtherBrowser, UnknownState, finish_authorization, start_authorization
 from picker import presenters
@@ -117,9 +117,9 @@ def read_callback(request: HttpRequest) -> Callback:
 @on_link
 def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     now = timezone.now()
-    latest = flow.authorizations.latest_of_each_source()
-    if not latest or not may_see_results(flow, browser_of(request), now):
-        return closed_page(request, flow) or SeeOther(presenters.link_path(flow))
+    latest = own_results(flow, browser_of(request), now)
+    if not latest:
+        return closed_page(request, flow) or first_page(request, flow)
     if any(authorization.is_pending for authorization in latest):
         return waiting_page(request, flow)
     still_connected = flow.patient.active_source_ids()
@@ -142,14 +142,26 @@ def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     return response
 
 
-def may_see_results(flow: PatientFlow, browser: str, now: datetime) -> bool:
-    """A link whose time is over shows nothing any more, but for a while to whoever was at the portal meanwhile."""
+def own_results(flow: PatientFlow, browser: str, now: datetime) -> list[Authorization]:
+    """What came of the sign-ins that this browser began. Whoever else holds the link does not learn of them.
+
+    A link whose time is over shows them no more, but for a while to whoever was at the portal meanwhile.
+    """
+    own = flow.authorizations.begun_in(browser)
     match flow.status_at(now):
         case FlowStatus.OPEN:
-            return True
-        case FlowStatus.EXPIRED:
-            return flow.authorizations.finished_lately_by(browser, now).exists()
-    return False
+            return own.latest_of_each_source()
+        case FlowStatus.EXPIRED if own.returned_from_lately(now).exists():
+            return own.latest_of_each_source()
+    return []
+
+
+def first_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
+    """For a browser without results. In direct mode the first page leads to the portal, which needs the cookie."""
+    if flow.is_direct and not browser_of(request):
+        # Where the portal is down we came from there, and would go round in circles.
+        return problem_page(request, NO_COOKIE, flow)
+    return SeeOther(presenters.link_path(flow))
 
 
 def waiting_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse:

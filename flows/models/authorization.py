@@ -48,9 +48,13 @@ class AuthorizationQuerySet(models.QuerySet["Authorization"]):
                 latest.setdefault(authorization.source_id, authorization)
         return list(latest.values())
 
-    def finished_lately_by(self, browser: str, now: datetime) -> "AuthorizationQuerySet":
-        """Sign-ins of this browser that were come back from within a state's lifetime."""
-        return self.filter(browser_digest=links.digest(browser), redeemed_at__gt=now - STATE_LIFETIME)
+    def begun_in(self, browser: str) -> "AuthorizationQuerySet":
+        """The sign-ins of the browser with this secret."""
+        return self.filter(browser_digest=links.digest(browser))
+
+    def returned_from_lately(self, now: datetime) -> "AuthorizationQuerySet":
+        """Sign-ins that were come back from within a state's lifetime."""
+        return self.filter(redeemed_at__gt=now - STATE_LIFETIME)
 
     def decisive(self) -> "Authorization | None":
         """What came of the sign-ins as a whole: the latest that connected, else the latest that failed."""
