@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from flows.closing import complete_flow
-from flows.models import Authorization, FlowStatus, PatientFlow
+from flows.models import Authorization, PatientFlow
 from flows.operations import return_destination
 from flows.sign_in import Callback, OtherBrowser, UnknownState, finish_authorization, start_authorization
 from picker import presenters
@@ -145,15 +145,12 @@ def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
 def own_results(flow: PatientFlow, browser: str, now: datetime) -> list[Authorization]:
     """What came of the sign-ins that this browser began. Whoever else holds the link does not learn of them.
 
-    A link whose time is over shows them no more, but for a while to whoever was at the portal meanwhile.
+    A closed link, expired or complete, shows them only for a while, and only to whoever was at the portal meanwhile.
     """
     own = flow.authorizations.begun_in(browser)
-    match flow.status_at(now):
-        case FlowStatus.OPEN:
-            return own.latest_of_each_source()
-        case FlowStatus.EXPIRED if own.returned_from_lately(now).exists():
-            return own.latest_of_each_source()
-    return []
+    if not flow.is_open(now) and not own.returned_from_lately(now).exists():
+        return []
+    return own.latest_of_each_source()
 
 
 def first_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse:

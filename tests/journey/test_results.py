@@ -78,3 +78,16 @@ def test_direct_mode_at_a_portal_that_is_down_does_not_go_in_circles_without_coo
 
     assert "Your browser did not keep our cookie" in browser.text
     assert Authorization.objects.count() == 1
+
+
+def test_a_patient_who_was_at_the_portal_when_another_tab_went_back_is_told_that_it_worked(
+    browser, flow, riverside, portal
+):
+    leaving = browser.leave_for(flow, riverside.id)
+    browser.open(flow["url"]).submit(f"{urlsplit(flow['url']).path}/return")
+
+    browser.open(portal.sign_in(leaving)).follow()
+
+    assert "You are connected" in browser.text
+    assert "This link has closed in the meantime." in browser.text
+    assert "You have finished here" in PatientBrowser().open(f"{flow['url']}/done").text
