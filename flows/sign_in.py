@@ -16,6 +16,7 @@ from django.db import transaction
 from flows import links
 from flows.closing import complete_direct_flow
 from flows.models import STATE_LIFETIME, Authorization, EventKind, Outcome, PatientFlow
+from flows.sign_in_errors import CallbackFailed, OtherBrowser, StateExpired, UnknownState, UserDenied
 from flows.trail import record
 from patients.holding import PatientErased, holding
 from patients.models import Connection
@@ -27,30 +28,6 @@ from sources.models import ClientRegistration, Facility, Source
 from sources.portal_errors import PortalError
 from sources.smart import SmartConfiguration, authorization_url, scopes_for
 from sources.token_endpoint import Tokens, exchange_code
-
-
-class NotAccepted(Exception):
-    """A return from a portal that belongs to no sign-in of this browser."""
-
-
-class UnknownState(NotAccepted):
-    """No sign-in has this state."""
-
-
-class OtherBrowser(NotAccepted):
-    """The sign-in was begun in another browser."""
-
-
-class UserDenied(PortalError):
-    failure_code = Outcome.USER_DENIED
-
-
-class StateExpired(PortalError):
-    failure_code = Outcome.OAUTH_STATE_EXPIRED
-
-
-class CallbackFailed(PortalError):
-    failure_code = Outcome.OAUTH_CALLBACK_FAILED
 
 
 @dataclass(frozen=True)
@@ -150,7 +127,7 @@ def finish_authorization(*, callback: Callback, browser: str, now: datetime) -> 
         if not hmac.compare_digest(authorization.browser_digest, links.digest(browser)):
             with holding(authorization.flow.patient_id):
                 record(authorization, EventKind.REFUSED, now, code="other_browser")
-            raise OtherBrowser
+            raise OtherBrowser(authorization.flow)
         if _redeem(authorization, now):
             _finish(callback, authorization, now)
     except PatientErased as erased:

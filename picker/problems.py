@@ -1,5 +1,6 @@
 """The kind pages: what a patient reads when a link or a return cannot go on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +12,7 @@ from common.staff_problems import STALE_FORM, staff_problem
 from flows.models import PatientFlow
 from picker import presenters
 from picker.policies import allow_framing, allow_leaving_for_app
-from picker.return_button import return_context
+from picker.return_button import front_door, link_back, return_context
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,28 @@ COOKIE_LOST = Problem(
 
 def problem_page(request: HttpRequest, problem: Problem, flow: PatientFlow | None = None) -> HttpResponse:
     """The page, with a way back to the app where the flow is known. Shows nothing of the patient."""
-    context: dict[str, object] = {"problem": problem}
+    ways: dict[str, object] = return_context(request, flow) if flow else {}
+    if flow and problem is UNKNOWN_SOURCE and not flow.is_direct:
+        ways |= {"back_path": presenters.link_path(flow), "back_label": "Choose from the list"}
+    return _page(request, problem, flow, ways)
+
+
+def no_cookie_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
+    """For who holds the flow's link in a browser without cookies: nothing here is a form, which would be refused."""
+    # A form's address leads back to its page.
+    back_path = request.get_full_path() if request.method == "POST" else presenters.link_path(flow)
+    return _page(request, NO_COOKIE, flow, link_back(flow) | {"back_path": back_path, "back_label": "Try again"})
+
+
+def refused_return(request: HttpRequest, problem: Problem, flow: PatientFlow) -> HttpResponse:
+    """For who came back from a portal in a browser that did not leave for it. They may not be the patient."""
+    return _page(request, problem, flow, front_door(flow))
+
+
+def _page(request: HttpRequest, problem: Problem, flow: PatientFlow | None, ways: Mapping[str, object]) -> HttpResponse:
+    context: dict[str, object] = {"problem": problem, **ways}
     if flow is not None:
-        context |= {
-            "organization": flow.organization,
-            **return_context(request, flow),
-            "reference": flow.public_id,
-            "back_path": presenters.link_path(flow) if problem is UNKNOWN_SOURCE and not flow.is_direct else None,
-        }
+        context |= {"organization": flow.organization, "reference": flow.public_id}
     response = render(request, "picker/problem.html", context, status=problem.status)
     if flow is not None:
         allow_leaving_for_app(response, flow)
@@ -104,4 +119,6 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         return staff_problem(request, STALE_FORM)
     if not is_page(request):
         return json_error(request, InsufficientScope("This address takes no such request.", code="forbidden"))
-    return problem_page(request, NO_COOKIE)
+    token = request.resolver_match.kwargs.get("token", "") if request.resolver_match else ""
+    flow = PatientFlow.objects.with_token(token)
+    return no_cookie_page(request, flow) if flow else problem_page(request, NO_COOKIE)

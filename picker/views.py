@@ -11,7 +11,8 @@ from django.views.decorators.http import require_GET
 from flows.closing import complete_flow
 from flows.models import Authorization, PatientFlow
 from flows.operations import return_destination
-from flows.sign_in import Callback, OtherBrowser, UnknownState, finish_authorization, start_authorization
+from flows.sign_in import Callback, finish_authorization, start_authorization
+from flows.sign_in_errors import OtherBrowser, UnknownState
 from picker import presenters
 from picker.asked import asked_in
 from picker.browser import browser_of, new_secret, remember_browser
@@ -22,13 +23,14 @@ from picker.policies import allow_leaving_for_app, allow_leaving_for_portal
 from picker.problems import (
     CLOSED_SOURCE,
     COOKIE_LOST,
-    NO_COOKIE,
     OTHER_BROWSER,
     UNKNOWN_RETURN,
     UNKNOWN_SOURCE,
+    no_cookie_page,
     problem_page,
+    refused_return,
 )
-from picker.return_button import return_context
+from picker.return_button import return_context, way_back
 from sources.models import ClientRegistration, Facility, Source
 
 
@@ -63,7 +65,7 @@ def connect(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     if source is None or flow.is_direct:
         return problem_page(request, UNKNOWN_SOURCE, flow)
     if not browser_of(request):
-        return problem_page(request, NO_COOKIE, flow)
+        return no_cookie_page(request, flow)
     portal = chosen_portal(source, request.POST.get("facility", ""))
     return sign_in(request, flow, source, portal.facility if portal else None)
 
@@ -96,8 +98,8 @@ def callback(request: HttpRequest) -> HttpResponse:
         )
     except UnknownState:
         return problem_page(request, UNKNOWN_RETURN)
-    except OtherBrowser:
-        return problem_page(request, OTHER_BROWSER if browser_of(request) else COOKIE_LOST)
+    except OtherBrowser as refused:
+        return refused_return(request, OTHER_BROWSER if browser_of(request) else COOKIE_LOST, refused.flow)
     flow = authorization.flow
     if flow.is_direct and not authorization.is_pending:
         return SeeOther(return_destination(flow, presenters.outcome_parameters(authorization)))
@@ -157,7 +159,7 @@ def first_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     """For a browser without results. In direct mode the first page leads to the portal, which needs the cookie."""
     if flow.is_direct and not browser_of(request):
         # Where the portal is down we came from there, and would go round in circles.
-        return problem_page(request, NO_COOKIE, flow)
+        return no_cookie_page(request, flow)
     return SeeOther(presenters.link_path(flow))
 
 
@@ -170,7 +172,4 @@ def waiting_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
 @posted
 def return_to_app(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     complete_flow(flow, timezone.now())
-    outcome = {}
-    if flow.is_direct:
-        outcome = presenters.outcome_parameters(flow.authorizations.decisive())
-    return SeeOther(return_destination(flow, outcome))
+    return SeeOther(way_back(flow))

@@ -1,6 +1,7 @@
 """State: single use, bound to the browser that started it and to the source (RFC 9700)."""
 
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 from django.db import connection, connections
@@ -24,7 +25,10 @@ def test_a_callback_opened_in_another_browser_is_not_accepted_and_stays_good_for
         other.open(back)
         assert other.status == 400
         assert words in other.text
-        assert flow["url"] not in other.html
+        assert f"reference: {flow['id']}" in other.text
+        assert '<a class="mc-button mc-button--secondary" href="https://app.example"' in other.html
+        for secret in (urlsplit(flow["url"]).path, "app.example/back", "p-1"):
+            assert secret not in other.html
     assert not Connection.objects.exists()
     assert AuthorizationEvent.objects.filter(kind="refused", code="other_browser").count() == 2
 

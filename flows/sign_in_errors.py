@@ -1,0 +1,41 @@
+"""Why a return from a portal leads to no connection.
+
+NotAccepted          it belongs to no sign-in of this browser: nothing is used up, and nobody is told
+├── UnknownState
+└── OtherBrowser
+PortalError          the outcome of a sign-in (sources/portal_errors.py)
+├── UserDenied
+├── StateExpired
+└── CallbackFailed
+"""
+
+from flows.models import Outcome, PatientFlow
+from sources.portal_errors import PortalError
+
+
+class NotAccepted(Exception):
+    """A return from a portal that belongs to no sign-in of this browser."""
+
+
+class UnknownState(NotAccepted):
+    """No sign-in has this state."""
+
+
+class OtherBrowser(NotAccepted):
+    """The sign-in was begun in another browser. `flow` is that of whoever began it."""
+
+    def __init__(self, flow: PatientFlow) -> None:
+        super().__init__()
+        self.flow = flow
+
+
+class UserDenied(PortalError):
+    failure_code = Outcome.USER_DENIED
+
+
+class StateExpired(PortalError):
+    failure_code = Outcome.OAUTH_STATE_EXPIRED
+
+
+class CallbackFailed(PortalError):
+    failure_code = Outcome.OAUTH_CALLBACK_FAILED
