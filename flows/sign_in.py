@@ -16,7 +16,7 @@ from django.db import transaction
 from flows import links
 from flows.closing import complete_direct_flow
 from flows.models import STATE_LIFETIME, Authorization, EventKind, Outcome, PatientFlow
-from flows.sign_in_errors import CallbackFailed, OtherBrowser, StateExpired, UnknownState, UserDenied
+from flows.sign_in_errors import CallbackFailed, NotRegistered, OtherBrowser, StateExpired, UnknownState, UserDenied
 from flows.trail import record
 from patients.holding import PatientErased, holding
 from patients.models import Connection
@@ -51,11 +51,12 @@ def start_authorization(
     flow: PatientFlow,
     source: Source,
     facility: Facility | None,
-    registration: ClientRegistration,
+    registration: ClientRegistration | None,
     browser: str,
     now: datetime,
 ) -> tuple[Authorization, str | None]:
-    """Begin a sign-in. Returns it and the portal's URL, or None where the portal's door is shut.
+    """Begin a sign-in. Returns it and the portal's URL, or None where the portal's door is shut: without a
+    registration it always is.
 
     In that case the outcome says why and the attempt is on the patient's record; or the flow was closed while the
     portal was asked where to sign in, and nothing was begun. The caller has checked that the source is offered.
@@ -71,6 +72,8 @@ def start_authorization(
         expires_at=now + STATE_LIFETIME,
     )
     try:
+        if registration is None:
+            raise NotRegistered
         configuration = configuration_of(source)
     except PortalError as error:
         with suppress(PatientErased):  # the sign-in went with the patient

@@ -1,4 +1,4 @@
-"""Why a return from a portal leads to no connection.
+"""Why a sign-in, or a return from a portal, leads to no connection.
 
 NotAccepted          it belongs to no sign-in of this browser: nothing is used up, and nobody is told
 ├── UnknownState
@@ -6,7 +6,8 @@ NotAccepted          it belongs to no sign-in of this browser: nothing is used u
 PortalError          the outcome of a sign-in (sources/portal_errors.py)
 ├── UserDenied
 ├── StateExpired
-└── CallbackFailed
+├── CallbackFailed
+└── NotRegistered        the patient could not even be sent there
 """
 
 from flows.models import Outcome, PatientFlow
@@ -39,3 +40,10 @@ class StateExpired(PortalError):
 
 class CallbackFailed(PortalError):
     failure_code = Outcome.OAUTH_CALLBACK_FAILED
+
+
+class NotRegistered(PortalError):
+    failure_code = Outcome.DISCOVERY_FAILED
+
+    def __init__(self) -> None:
+        super().__init__("There is no client registration for this source that may be used.")

@@ -42,6 +42,12 @@ FAILURES: dict[str, tuple[str, str]] = {
     ),
 }
 
+# Of a sign-in that could not begin because our registration there is not to be used: their page was not even asked.
+NOT_OPEN = (
+    "Signing in is not possible there at the moment.",
+    "Nothing was shared. This is not something you can fix; the team behind your app can.",
+)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -91,7 +97,7 @@ def result(flow: PatientFlow, authorization: Authorization, connected_source_ids
     source = authorization.source
     is_connected = source.id in connected_source_ids
     has_ended = authorization.has_succeeded and not is_connected
-    happened, advice = ENDED if has_ended else FAILURES.get(authorization.outcome, ("", ""))
+    happened, advice = ENDED if has_ended else failure_in_words(authorization)
     if is_connected and happened:
         advice = STILL_CONNECTED
     facility = authorization.facility
@@ -107,6 +113,13 @@ def result(flow: PatientFlow, authorization: Authorization, connected_source_ids
     )
 
 
+def failure_in_words(authorization: Authorization) -> tuple[str, str]:
+    """What happened and what to do now; empty where nothing failed."""
+    if authorization.outcome == Outcome.DISCOVERY_FAILED and authorization.registration_id is None:
+        return NOT_OPEN
+    return FAILURES.get(authorization.outcome, ("", ""))
+
+
 NO_SIGN_IN = "The patient did not sign in. Nothing was shared."
 
 
@@ -116,7 +129,7 @@ def outcome_parameters(authorization: Authorization | None) -> dict[str, str]:
         return {"success": "false", "error": Outcome.OAUTH_CALLBACK_FAILED.value, "error_description": NO_SIGN_IN}
     if authorization.has_succeeded:
         return {"success": "true", "connection_id": authorization.source_id}
-    happened, advice = FAILURES[authorization.outcome]
+    happened, advice = failure_in_words(authorization)
     return {"success": "false", "error": authorization.outcome, "error_description": f"{happened} {advice}"}
 
 

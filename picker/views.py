@@ -73,8 +73,8 @@ def connect(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
 def sign_in(request: HttpRequest, flow: PatientFlow, source: Source, facility: Facility | None) -> HttpResponse:
     """Send the browser to the portal, or to the page that says why that is not possible now."""
     registration = ClientRegistration.objects.best_for(source, flow.organization)
-    if registration is None:
-        return problem_page(request, CLOSED_SOURCE if flow.is_direct else UNKNOWN_SOURCE, flow)
+    if registration is None and not flow.is_direct:
+        return problem_page(request, UNKNOWN_SOURCE, flow)
     browser = browser_of(request) or new_secret()
     try:
         _, portal_url = start_authorization(
@@ -85,7 +85,10 @@ def sign_in(request: HttpRequest, flow: PatientFlow, source: Source, facility: F
         if all(type(row)._default_manager.filter(pk=row.pk).exists() for row in (source, facility) if row):
             raise
         return problem_page(request, UNKNOWN_SOURCE, flow)
-    response = SeeOther(portal_url or presenters.link_path(flow, "done"))
+    if registration is None:
+        response = problem_page(request, CLOSED_SOURCE, flow)
+    else:
+        response = SeeOther(portal_url or presenters.link_path(flow, "done"))
     remember_browser(request, response, browser)
     return response
 

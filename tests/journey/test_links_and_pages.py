@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.utils import timezone
 
-from flows.models import Authorization, PatientFlow
+from flows.models import Authorization, AuthorizationEvent, PatientFlow
 from organizations.models import Organization
 from patients.models import Connection
 from sources.models import Facility, Source
@@ -397,14 +397,20 @@ def test_direct_mode_that_succeeded_once_is_a_success_whatever_another_tab_did(b
     assert "&success=true&" in browser.submit(f"{path_of(direct)}/return").location
 
 
-def test_direct_mode_at_a_source_that_lost_its_registration_sends_nobody_to_a_list(browser, direct, riverside):
+def test_direct_mode_at_a_source_that_lost_its_registration_blames_nobody_and_sends_nobody_to_a_list(
+    api, browser, direct, riverside
+):
     riverside.client_registrations.all().delete()
 
     browser.open(direct["url"])
 
     assert browser.status == 404
     assert "Signing in is not possible there at the moment" in browser.text
-    assert "&success=false&error=oauth_callback_failed&" in browser.submit(f"{path_of(direct)}/return").location
+    assert api.get(f"/sessions/{direct['id']}").json["connections"][0]["failure_code"] == "discovery_failed"
+    assert "no client registration" in AuthorizationEvent.objects.latest("id").portal_description
+    to_app = browser.submit(f"{path_of(direct)}/return").location
+    assert "&success=false&error=discovery_failed&error_description=Signing%20in%20is%20not%20possible" in to_app
+    assert "patient%20did" not in to_app
 
 
 def test_another_chart_at_the_same_source_is_another_connection(api, browser, organization):
