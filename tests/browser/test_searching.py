@@ -11,6 +11,8 @@ from tests.browser.test_journeys import LAKESHORE, RIVERSIDE
 pytestmark = pytest.mark.browser
 # Somewhere in Boston, to the metre.
 BOSTON = {"latitude": 42.361145, "longitude": -71.057083}
+# Names and labels may be one word, longer than a phone is wide: every page here is looked at with this one.
+LONG_WORD = "Herzkreislaufrehabilitationsklinikgesellschaft"
 
 FILL = """
 from sources.models import Catalogue, Facility, Portal, Source
@@ -23,7 +25,7 @@ for number in range(1, 25):
     Portal.objects.create(facility=place, source=riverside)
 both = Facility.objects.create(name="Larkspur Health", city="DENVER", state="CO", postal_code="80202")
 Portal.objects.create(facility=both, source=riverside, name="Larkspur Adults", description="For adults.")
-Portal.objects.create(facility=both, source=lakeshore, name="Larkspur Kids", description="For children.")
+Portal.objects.create(facility=both, source=lakeshore, name="Larkspur Kids", description="For children of {long_word}.")
 Catalogue.changed()
 """
 
@@ -31,14 +33,15 @@ Catalogue.changed()
 @pytest.fixture(scope="module", autouse=True)
 def places(product):
     """Clinics in two towns, more than a page has; and a place with two portals."""
-    product.manage("shell", "-v0", "-c", FILL.format(riverside=RIVERSIDE, lakeshore=LAKESHORE))
+    product.manage("shell", "-v0", "-c", FILL.format(riverside=RIVERSIDE, lakeshore=LAKESHORE, long_word=LONG_WORD))
     product.wait_until_found("Larkspur Health")
 
 
 @pytest.fixture
 def flow(product, app):
     patient = f"searching {uuid.uuid4()}"
-    return product.post("/patient-flows", {"patient_id": patient, "return_url": app.url("/back")})
+    body = {"patient_id": patient, "return_url": app.url("/back"), "return_button_label": f"Back to {LONG_WORD}"}
+    return product.post("/patient-flows", body)
 
 
 @pytest.fixture
