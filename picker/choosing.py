@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from flows.models import PatientFlow
 from picker import presenters
@@ -22,10 +22,12 @@ from sources.search import Results, search
 MAX_USED_BEFORE = 3
 
 
-@require_GET
+@require_safe
 @on_link
 @while_open
 def choose(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
+    if flow.source is not None and request.method == "HEAD":
+        return HttpResponse()  # who only looks whether the link works is no patient, and begins nothing
     if flow.source is not None:
         return sign_in(request, flow, flow.source, None)
     asked = asked_in(request)

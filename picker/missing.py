@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from flows.models import PatientFlow
 from flows.source_requests import TooManyRequests, Wish, request_source
@@ -18,7 +18,7 @@ from picker.return_button import return_context
 from sources.models import Source
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @on_link
 @while_open
 def missing(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
@@ -26,7 +26,7 @@ def missing(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
         return SeeOther(presenters.link_path(flow))
     # The form is sent to the page's own address, search and all.
     source = wanted_source(flow.organization, request.GET.get("connection_id", ""))
-    if request.method == "GET":
+    if request.method != "POST":
         return form_page(request, flow, source, MissingForm(initial=prefilled(request), label_suffix=""))
     form = MissingForm(request.POST, label_suffix="")
     if not form.is_valid():
@@ -39,7 +39,7 @@ def missing(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     return SeeOther(presenters.link_path(flow, "missing/thanks"))
 
 
-@require_GET
+@require_safe
 @on_link
 @while_open
 def thanks(request: HttpRequest, flow: PatientFlow) -> HttpResponse:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from functools import wraps
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseRedirectBase
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from flows.models import FlowStatus, PatientFlow
 from patients.holding import PatientErased
@@ -50,7 +50,7 @@ def posted(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def answered(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
         return view(request, flow) if request.method == "POST" else SeeOther(presenters.link_path(flow))
 
-    return require_http_methods(["GET", "POST"])(on_link(answered))
+    return require_http_methods(["GET", "HEAD", "POST"])(on_link(answered))
 
 
 def while_open(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -70,3 +70,10 @@ def closed_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse | None:
         case FlowStatus.COMPLETE:
             return problem_page(request, FINISHED_LINK, flow)
     return None
+
+
+@require_safe
+def without_slash(request: HttpRequest) -> HttpResponse:
+    """Message apps and mail programs add a slash to a link's end: the page is where it would be without."""
+    address, mark, query = request.get_full_path().partition("?")
+    return HttpResponseRedirect(address.rstrip("/") + mark + query)

@@ -6,7 +6,7 @@ from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_safe
 
 from flows.closing import complete_flow
 from flows.models import Authorization, PatientFlow
@@ -34,7 +34,7 @@ from picker.return_button import return_context, way_back
 from sources.models import ClientRegistration, Facility, Source
 
 
-@require_GET
+@require_safe
 @on_link
 @while_open
 def confirm(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
@@ -95,6 +95,7 @@ def sign_in(request: HttpRequest, flow: PatientFlow, source: Source, facility: F
 
 @require_GET
 def callback(request: HttpRequest) -> HttpResponse:
+    # Not for HEAD, which must not use up a state.
     try:
         authorization = finish_authorization(
             callback=read_callback(request), browser=browser_of(request), now=timezone.now()
@@ -118,7 +119,7 @@ def read_callback(request: HttpRequest) -> Callback:
     return Callback(**({"state": ""} | single))
 
 
-@require_GET
+@require_safe
 @on_link
 def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     now = timezone.now()
