@@ -22,11 +22,11 @@ FAILURES: dict[str, tuple[str, str]] = {
     ),
     Outcome.TOKEN_EXCHANGE_FAILED: (
         "You signed in, but their system did not complete the connection.",
-        "Nothing was shared. Please try again.",
+        "Nothing was shared. Please try again. If it happens again, tell the team behind your app.",
     ),
     Outcome.INVALID_TOKEN_RESPONSE: (
         "You signed in, but their system sent an answer we could not use.",
-        "Nothing was shared. Please try again later.",
+        "Nothing was shared. Please try again later. If it happens again, tell the team behind your app.",
     ),
     Outcome.PORTAL_UNREACHABLE: (
         "Their sign-in page is not answering at the moment.",
@@ -88,7 +88,7 @@ STILL_CONNECTED = "Your earlier connection still works; nothing has changed."
 # By the patient, by staff, or because the portal no longer lets us in: the page cannot tell, and need not.
 ENDED = (
     "You were connected here, but that connection has ended since.",
-    "Nothing new is shared from here. To share your records again, connect again.",
+    "Nothing new is shared from here. If you want to share your records, connect again.",
 )
 
 

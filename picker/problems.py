@@ -45,7 +45,7 @@ UNKNOWN_SOURCE = Problem(
     404,
     "This place cannot be connected",
     "The hospital, clinic or health plan you chose is not available here.",
-    "Go back and choose it from the list, or search for it by another name.",
+    "It may have been taken off the list just now. Choose another place, or search for it by another name.",
 )
 CLOSED_SOURCE = Problem(
     404,
@@ -86,7 +86,7 @@ def problem_page(request: HttpRequest, problem: Problem, flow: PatientFlow | Non
     """The page, with a way back to the app where the flow is known. Shows nothing of the patient."""
     ways: dict[str, object] = return_context(request, flow) if flow else {}
     if flow and problem is UNKNOWN_SOURCE and not flow.is_direct:
-        ways |= {"back_path": presenters.link_path(flow), "back_label": "Choose from the list"}
+        ways |= {"back_path": presenters.link_path(flow), "back_label": "Choose another place"}
     return _page(request, problem, flow, ways)
 
 

@@ -119,6 +119,7 @@ def test_a_token_endpoint_that_misbehaves(walk, fault, code):
 
     assert "Not connected yet" in text
     assert "Nothing was shared." in text
+    assert ("If it happens again, tell the team behind your app." in text) == (code != "portal_unreachable")
     assert failure(walk) == code
     assert not Connection.objects.exclude(access_token=None).exists()
 

@@ -155,6 +155,8 @@ def test_a_source_that_is_not_offered_cannot_be_confirmed(browser, flow, referen
 
     assert browser.status == 404
     assert "This place cannot be connected" in browser.text
+    assert "from the list" not in browser.text
+    assert f'href="{path_of(flow)}">Choose another place' in browser.html
 
 
 def test_a_source_of_another_workspace_or_environment_cannot_be_connected(browser, flow, riverside, other_organization):
