@@ -82,6 +82,11 @@ def confirm_path(
     return f"{link_path(flow, 'confirm')}?{'&'.join(filter(None, chosen))}"
 
 
+def says(text: str, name: str) -> bool:
+    """Whether the name need not be said beside the text, which has it already."""
+    return name.casefold() in text.casefold()
+
+
 # Trying again would only repeat it.
 BEYOND_THE_PATIENT = {Outcome.DISCOVERY_FAILED}
 STILL_CONNECTED = "Your earlier connection still works; nothing has changed."

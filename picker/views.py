@@ -42,12 +42,16 @@ def confirm(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     if source is None or flow.is_direct:
         return problem_page(request, UNKNOWN_SOURCE, flow)
     portal = chosen_portal(source, request.GET.get("facility", ""))
+    place_name = portal.facility.name if portal else source.name
+    portal_name = portal.name if portal else ""
     context = {
         "organization": flow.organization,
         "source": source,
         "facility": portal.facility if portal else None,
-        "portal_name": portal.name if portal else "",
-        "place_name": portal.facility.name if portal else source.name,
+        "portal_name": portal_name,
+        "portal_names_place": presenters.says(portal_name, place_name),
+        "portal_names_source": presenters.says(portal_name, source.name),
+        "place_name": place_name,
         "portal_host": portal_host_of(portal) if portal else portal_host(source),
         "connect_path": presenters.link_path(flow, "connect"),
         "back_path": asked_in(request).address(presenters.link_path(flow)),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from flows.models import Authorization, AuthorizationEvent, PatientFlow
 from organizations.models import Organization
 from patients.models import Connection
-from sources.models import Facility, Source
+from sources.models import Facility, Portal, Source
 from sources.operations import NewClient, add_source
 from tests.journey.patient import PatientBrowser
 
@@ -438,3 +438,30 @@ def test_a_retired_place_is_not_chosen_by_its_number(browser, flow, riverside):
 
     assert browser.status == 200
     assert "Gone Clinic" not in browser.text
+
+
+@pytest.mark.parametrize(
+    ("portal_name", "lead", "destination"),
+    [
+        (
+            "MyRiverside at Riverside Hospital",
+            "Next, you sign in to MyRiverside at Riverside Hospital , where patients see their records",
+            "Where you are going MyRiverside at Riverside Hospital Who",
+        ),
+        (
+            "MyChart",
+            "Next, you sign in to MyChart , where Riverside Hospital shows patients their records",
+            "Where you are going MyChart of Riverside Hospital Who",
+        ),
+    ],
+)
+def test_a_name_that_the_portals_name_has_in_it_is_not_said_again(
+    browser, flow, riverside, portal_name, lead, destination
+):
+    place = Facility.objects.create(name="Riverside Hospital")
+    Portal.objects.create(facility=place, source=riverside, name=portal_name)
+
+    browser.open(f"{flow['url']}/confirm?connection_id={riverside.id}&facility={place.pk}")
+
+    assert lead in browser.text
+    assert destination in browser.text
