@@ -62,6 +62,8 @@ class Result:
     is_connected: bool
     """Now, by this sign-in or by an earlier one that still holds."""
     may_retry: bool
+    charts: int
+    """Of how many people these sign-ins connected the records; 0 where an earlier one did."""
     has_ended: bool
     """The sign-in worked, and what it led to is over."""
 
@@ -97,8 +99,13 @@ ENDED = (
 )
 
 
-def result(flow: PatientFlow, authorization: Authorization, connected_source_ids: set[str]) -> Result:
-    """What came of a sign-in, given the sources that the patient has an active connection to now."""
+def result(
+    flow: PatientFlow, authorization: Authorization, connected_source_ids: set[str], charts: dict[str, int]
+) -> Result:
+    """What came of a sign-in, given the sources that the patient has an active connection to now.
+
+    `charts` are how many of them this browser's sign-ins connected, by source.
+    """
     source = authorization.source
     is_connected = source.id in connected_source_ids
     has_ended = authorization.has_succeeded and not is_connected
@@ -114,6 +121,7 @@ def result(flow: PatientFlow, authorization: Authorization, connected_source_ids
         retry_url=link_path(flow) if flow.is_direct else confirm_path(flow, source, facility),
         may_retry=authorization.outcome not in BEYOND_THE_PATIENT,
         is_connected=is_connected,
+        charts=charts.get(source.id, 0),
         has_ended=has_ended,
     )
 

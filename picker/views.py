@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_safe
 
 from flows.closing import complete_flow
-from flows.models import Authorization, PatientFlow
+from flows.models import AuthorizationQuerySet, PatientFlow
 from flows.operations import return_destination
 from flows.sign_in import Callback, finish_authorization, start_authorization
 from flows.sign_in_errors import OtherBrowser, UnknownState
@@ -127,13 +127,15 @@ def read_callback(request: HttpRequest) -> Callback:
 @on_link
 def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     now = timezone.now()
-    latest = own_results(flow, browser_of(request), now)
+    own = own_sign_ins(flow, browser_of(request), now)
+    latest = own.latest_of_each_source()
     if not latest:
         return closed_page(request, flow) or first_page(request, flow)
     if any(authorization.is_pending for authorization in latest):
         return waiting_page(request, flow)
     still_connected = flow.patient.active_source_ids()
-    results = [presenters.result(flow, authorization, still_connected) for authorization in latest]
+    charts = own.charts_of_each_source()
+    results = [presenters.result(flow, authorization, still_connected, charts) for authorization in latest]
     connected = [entry for entry in results if entry.is_connected]
     context = {
         "flow": flow,
@@ -152,15 +154,15 @@ def done(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     return response
 
 
-def own_results(flow: PatientFlow, browser: str, now: datetime) -> list[Authorization]:
-    """What came of the sign-ins that this browser began. Whoever else holds the link does not learn of them.
+def own_sign_ins(flow: PatientFlow, browser: str, now: datetime) -> AuthorizationQuerySet:
+    """The sign-ins that this browser began and may see. Whoever else holds the link does not learn of them.
 
     A closed link, expired or complete, shows them only for a while, and only to whoever was at the portal meanwhile.
     """
     own = flow.authorizations.begun_in(browser)
-    if not flow.is_open(now) and not own.returned_from_lately(now).exists():
-        return []
-    return own.latest_of_each_source()
+    if flow.is_open(now) or own.returned_from_lately(now).exists():
+        return own
+    return own.none()
 
 
 def first_page(request: HttpRequest, flow: PatientFlow) -> HttpResponse:

@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from common.encryption import EncryptedTextField
 from common.ids import new_ulid
 from flows import links
 from flows.models.flow import PatientFlow
-from patients.models import Connection, FailureCode
+from patients.models import Connection, ConnectionStatus, FailureCode
 from sources.models import ClientRegistration, Facility, Source
 
 STATE_LIFETIME = timedelta(minutes=15)
@@ -47,6 +47,12 @@ class AuthorizationQuerySet(models.QuerySet["Authorization"]):
             if authorization.was_returned_from or authorization.has_failed:
                 latest.setdefault(authorization.source_id, authorization)
         return list(latest.values())
+
+    def charts_of_each_source(self) -> dict[str, int]:
+        """How many charts these sign-ins connected that are connected now, by source. A parent has several."""
+        held = self.filter(outcome=Outcome.CONNECTED, connection__status=ConnectionStatus.ACTIVE)
+        counted = held.values("source_id").annotate(charts=Count("connection", distinct=True))
+        return {row["source_id"]: row["charts"] for row in counted}
 
     def begun_in(self, browser: str) -> "AuthorizationQuerySet":
         """The sign-ins of the browser with this secret."""

@@ -30,6 +30,17 @@ def test_a_connection_that_has_ended_since_is_told_as_that_and_may_be_made_again
     assert "Try again" not in connected.text
 
 
+def test_a_parent_sees_that_a_second_chart_at_the_same_place_is_connected(api, connected, flow, riverside, portal):
+    object.__setattr__(portal.choices, "patient_id", "child")
+
+    connected.open(portal.sign_in(connected.leave_for(flow, riverside.id))).follow()
+    assert "Riverside Hospital Connected: the records of 2 people" in connected.text
+
+    [child, _] = api.get(f"/patient-flows/{flow['id']}").json["connections"]
+    api.delete(f"/patients/p-1/connections/{child['id']}")
+    assert "people" not in connected.open(f"{flow['url']}/done").text.split("It may take")[0]
+
+
 def test_another_browser_with_the_link_learns_nothing_of_the_results_and_may_begin(connected, flow, riverside, portal):
     other = PatientBrowser().open(f"{flow['url']}/done").follow()
 
