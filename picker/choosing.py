@@ -73,14 +73,12 @@ def more_address(flow: PatientFlow, asked: Asked) -> str:
 
 
 def choose_context(flow: PatientFlow) -> dict[str, Any]:
-    now = timezone.now()
     return {
         "organization": flow.organization,
         "choose_path": presenters.link_path(flow),
         "recommended": [source_card(flow, source) for source in recommended_sources(flow)],
         "used_before": [source_card(flow, source) for source in used_before(flow)],
-        "minutes_left": presenters.minutes_left(flow, now),
-        "closes_in": presenters.closes_in(flow, now),
+        **presenters.closing_time(flow, timezone.now()),
     }
 
 

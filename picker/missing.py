@@ -53,7 +53,8 @@ def thanks(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
 def form_page(
     request: HttpRequest, flow: PatientFlow, source: Source | None, form: MissingForm, *, is_too_many: bool = False
 ) -> HttpResponse:
-    return page(request, flow, "picker/missing.html", {"form": form, "source": source, "is_too_many": is_too_many})
+    context = {"form": form, "source": source, "is_too_many": is_too_many}
+    return page(request, flow, "picker/missing.html", context | presenters.closing_time(flow, timezone.now()))
 
 
 def page(request: HttpRequest, flow: PatientFlow, template: str, context: dict[str, Any]) -> HttpResponse:

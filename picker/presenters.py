@@ -151,6 +151,11 @@ def return_label(flow: PatientFlow) -> str:
     return flow.return_button_label or f"Return to {flow.organization.name}"
 
 
+def closing_time(flow: PatientFlow, now: datetime) -> dict[str, str | int]:
+    """What `components/closing_time.html` needs."""
+    return {"minutes_left": minutes_left(flow, now), "closes_in": closes_in(flow, now)}
+
+
 def minutes_left(flow: PatientFlow, now: datetime) -> int:
     return max(1, int((flow.expires_at - now).total_seconds() // 60))
 

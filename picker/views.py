@@ -55,6 +55,7 @@ def confirm(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
         "portal_host": portal_host_of(portal) if portal else portal_host(source),
         "connect_path": presenters.link_path(flow, "connect"),
         "back_path": asked_in(request).address(presenters.link_path(flow)),
+        **presenters.closing_time(flow, timezone.now()),
     }
     response = render(request, "picker/confirm.html", context)
     remember_browser(request, response)

@@ -186,6 +186,17 @@ def test_posting_without_the_csrf_token_is_refused_kindly(browser, flow, riversi
     assert not Authorization.objects.exists()
 
 
+@pytest.mark.parametrize("page", ["", "/confirm?connection_id={}", "/missing"])
+def test_every_page_with_a_form_to_fill_in_says_when_it_closes(browser, flow, riverside, page):
+    PatientFlow.objects.update(expires_at=timezone.now() + timedelta(minutes=5, seconds=30))
+
+    browser.open(flow["url"] + page.format(riverside.id))
+
+    assert "For your safety this page closes in 5 minutes." in browser.text
+    assert 'data-module="closing-time" data-minutes="5"' in browser.html
+    assert "mc/closing-time.js" in browser.html
+
+
 @pytest.mark.parametrize("page", ["connect", "return"])
 def test_reloading_a_form_that_was_sent_leads_to_the_first_page(browser, flow, page):
     assert browser.open(f"{flow['url']}/{page}").location == path_of(flow)
