@@ -133,5 +133,5 @@ def test_a_patient_who_chose_a_place_that_goes_at_the_same_moment_is_asked_to_ch
         wait_for_somebody_waiting()
     choosing.join()
 
-    assert (browser.status, "Go back and choose it from the list" in browser.text) == (404, True)
+    assert (browser.status, "Choose another place" in browser.text) == (404, True)
     assert not Authorization.objects.exists()
