@@ -5,7 +5,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 
-METADATA_LIMITS = "Up to 50 keys of up to 40 characters, 16 KB in all."
+METADATA_LIMITS = "Up to 50 keys of up to 40 characters, 16 KB in all, its numbers below 2^63."
 
 
 @dataclass(frozen=True)

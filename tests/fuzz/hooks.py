@@ -77,12 +77,12 @@ def _correct_body(case):
 
 
 def _within_64_bits(value):
-    """The same JSON without integers that no database has; JSON Schema does not tell them from floats."""
+    """The same JSON without numbers out of range: that they are below 2^63 the document says in words only."""
     match value:
         case dict():
             return {name: _within_64_bits(inner) for name, inner in value.items()}
         case list():
             return [_within_64_bits(inner) for inner in value]
-        case int() if abs(value) > 2**63:
+        case int() | float() if abs(value) >= 2**63:
             return 2**63
     return value
