@@ -62,7 +62,7 @@ def documents() -> Iterator[dict[str, Any]]:
             words = hosts[way.source_id]
             yield about.document(way, source, words, host) | {"position": position, "source_number": number}
         # Names in both forms of their words: "surgicl" is near surgical, and far from surgery.
-        words_known = {*words_of(facility.name), *about.name, *about.other, *about.place}
+        words_known = dict.fromkeys((*about.name, *words_of(facility.name), *about.other, *about.place))
         frequencies.update(word for word in words_known if len(word) > 2)
     for word, frequency in frequencies.items():
         yield {"known_word": word, "frequency": frequency}

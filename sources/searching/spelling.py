@@ -36,9 +36,10 @@ def corrections(word: Word, index: OpenIndex, *, unfinished: bool, at_last: bool
     is_for_two = at_last or not (likely or frequency)
     if is_for_two and len(typed) >= (_TWO_AT_LAST_FROM if at_last else _TWO_FROM):
         likely += _likely(_similar(typed, 2, index), typed, least)
-    return tuple(
-        Word(text, form := canonical(text), index.is_common(form)) for text in list(dict.fromkeys(likely))[:_CANDIDATES]
-    )
+    forms: dict[str, str] = {}
+    for text in likely:  # surgical is searched as surgery is: one of them says it all
+        forms.setdefault(canonical(text), text)
+    return tuple(Word(text, form, index.is_common(form)) for form, text in list(forms.items())[:_CANDIDATES])
 
 
 def _likely(found: list[tuple[str, int]], typed: str, least: int) -> list[str]:
