@@ -75,14 +75,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, error: ProductError) -> HttpResponse:
+    if not is_page(request):
+        return json_error(request, error)
     if is_for_staff(request):
-        return staff_error(request, error)
-    if is_page(request):
+        page = staff_error(request, error)
+    else:
         page = render(request, "problem.html", {"error": error}, status=error.status)
-        for name, value in headers(error).items():
-            page[name] = value
-        return page
-    return json_error(request, error)
+    for name, value in headers(error).items():
+        page[name] = value
+    return page
 
 
 def health(request: HttpRequest) -> JsonResponse:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from common.admin_rights import missing_right
-from common.errors import ProductError, headers
+from common.errors import ProductError
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,9 @@ _OF_STATUS = {problem.status: problem for problem in (_NOT_FOUND, _UNREADABLE, _
 
 
 def staff_error(request: HttpRequest, error: ProductError) -> HttpResponse:
-    """The page about an error, with its status and headers."""
+    """The page about an error, with its status."""
     fallback = _BROKEN if error.status >= 500 else _UNREADABLE
-    page = staff_problem(request, _OF_STATUS.get(error.status, fallback), status=error.status)
-    for name, value in headers(error).items():
-        page[name] = value
-    return page
+    return staff_problem(request, _OF_STATUS.get(error.status, fallback), status=error.status)
 
 
 def staff_refusal(request: HttpRequest, refusal: Exception) -> HttpResponse:

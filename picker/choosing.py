@@ -26,10 +26,9 @@ MAX_USED_BEFORE = 3
 @on_link
 @while_open
 def choose(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
-    if flow.source is not None and request.method == "HEAD":
-        return HttpResponse()  # who only looks whether the link works is no patient, and begins nothing
     if flow.source is not None:
-        return sign_in(request, flow, flow.source, None)
+        # Who only looks whether the link works is no patient, and begins nothing.
+        return HttpResponse() if request.method == "HEAD" else sign_in(request, flow, flow.source, None)
     asked = asked_in(request)
     found = results_context(flow, asked)
     if "fragment" in request.GET:
