@@ -11,12 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from flows import links
 from flows.closing import complete_direct_flow
 from flows.models import STATE_LIFETIME, Authorization, EventKind, Outcome, PatientFlow
-from flows.sign_in_errors import CallbackFailed, NotRegistered, OtherBrowser, StateExpired, UnknownState, UserDenied
+from flows.sign_in_errors import (
+    CallbackFailed,
+    NotRegistered,
+    OtherBrowser,
+    PlaceGone,
+    StateExpired,
+    UnknownState,
+    UserDenied,
+)
 from flows.trail import record
 from patients.holding import PatientErased, holding
 from patients.models import Connection
@@ -60,7 +68,7 @@ def start_authorization(
 
     In that case the outcome says why and the attempt is on the patient's record; or the flow was closed while the
     portal was asked where to sign in, and nothing was begun. The caller has checked that the source is offered.
-    Must not be called inside a transaction.
+    Raises PlaceGone where it, or the facility, left the catalogue meanwhile. Must not be called inside a transaction.
     """
     authorization = Authorization(
         flow=flow,
@@ -85,13 +93,23 @@ def start_authorization(
 
 def _began(authorization: Authorization, now: datetime, *events: EventKind) -> bool:
     """Write the sign-in down, if its flow is still open. It cannot be closed in between."""
-    with transaction.atomic():
-        if not PatientFlow.objects.hold_open(authorization.flow, now):
-            return False
-        authorization.save(force_insert=True)
-        for kind in events:
-            record(authorization, kind, now)
+    try:
+        with transaction.atomic():
+            if not PatientFlow.objects.hold_open(authorization.flow, now):
+                return False
+            authorization.save(force_insert=True)
+            for kind in events:
+                record(authorization, kind, now)
+    except IntegrityError as error:
+        # While the portal was asked where to sign in, an import was taken back, and the place went with it.
+        if _is_there(authorization.source) and _is_there(authorization.facility):
+            raise
+        raise PlaceGone from error
     return True
+
+
+def _is_there(row: Source | Facility | None) -> bool:
+    return row is None or type(row)._default_manager.filter(pk=row.pk).exists()
 
 
 def _send_off(authorization: Authorization, configuration: SmartConfiguration, state: str, now: datetime) -> str | None:

@@ -3,6 +3,7 @@
 NotAccepted          it belongs to no sign-in of this browser: nothing is used up, and nobody is told
 ├── UnknownState
 └── OtherBrowser
+PlaceGone            it could not begin, and nothing is written down
 PortalError          the outcome of a sign-in (sources/portal_errors.py)
 ├── UserDenied
 ├── StateExpired
@@ -28,6 +29,10 @@ class OtherBrowser(NotAccepted):
     def __init__(self, flow: PatientFlow) -> None:
         super().__init__()
         self.flow = flow
+
+
+class PlaceGone(Exception):
+    """The source or the facility left the catalogue at this moment."""
 
 
 class UserDenied(PortalError):

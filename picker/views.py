@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -12,7 +11,7 @@ from flows.closing import complete_flow
 from flows.models import AuthorizationQuerySet, PatientFlow
 from flows.operations import return_destination
 from flows.sign_in import Callback, finish_authorization, start_authorization
-from flows.sign_in_errors import OtherBrowser, UnknownState
+from flows.sign_in_errors import OtherBrowser, PlaceGone, UnknownState
 from picker import presenters
 from picker.asked import asked_in
 from picker.browser import browser_of, new_secret, remember_browser
@@ -85,10 +84,7 @@ def sign_in(request: HttpRequest, flow: PatientFlow, source: Source, facility: F
         _, portal_url = start_authorization(
             flow=flow, source=source, facility=facility, registration=registration, browser=browser, now=timezone.now()
         )
-    except IntegrityError:
-        # While the portal was asked where to sign in, an import was taken back, and the place went with it.
-        if all(type(row)._default_manager.filter(pk=row.pk).exists() for row in (source, facility) if row):
-            raise
+    except PlaceGone:
         return problem_page(request, UNKNOWN_SOURCE, flow)
     if registration is None:
         response = problem_page(request, CLOSED_SOURCE, flow)
