@@ -17,7 +17,7 @@ EXPIRY = "A key that expires does so in the future, and at most ten years from n
 def create_organization(*, name: str, environment: str, contact_email: str = "") -> Organization:
     """A new workspace. Raises django's ValidationError for a blank name, an unknown environment or a bad address."""
     organization = Organization(name=name, environment=environment, contact_email=contact_email)
-    organization.full_clean()
+    _check(organization)
     organization.save()
     return organization
 
@@ -50,6 +50,11 @@ def create_api_key(
         scopes=ALL_SCOPES.copy() if scopes is None else scopes,
         expires_at=expires_at,
     )
-    key.full_clean()
+    _check(key)
     key.save()
     return key, secret
+
+
+def _check(made: ApiKey | Organization) -> None:
+    """Ids and digests are drawn at random, and what the constraints say of choices their fields say as well."""
+    made.full_clean(validate_unique=False, validate_constraints=False)
