@@ -1,9 +1,10 @@
 """What a patient searches for: words, a ZIP code or a position, and how many results are shown so far."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlencode
 
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from picker.forms import SearchForm
@@ -16,17 +17,22 @@ POSITION_HEADER = "X-Position"
 
 @dataclass(frozen=True)
 class Asked:
-    """A search. Without words and without a place nothing was asked."""
+    """A search. Without words and without a place nothing was asked.
 
-    form: SearchForm
+    `typed` is what the form was sent with, if it was; `zip_problem` says what is wrong with the ZIP code there.
+    """
+
     query: str = ""
     zip_code: str = ""
     near: Point | None = None
     shown: int = PAGE
+    typed: dict[str, str] | None = None
+    zip_problem: str = ""
 
-    @classmethod
-    def nothing(cls) -> "Asked":
-        return cls(SearchForm(label_suffix=""))
+    @cached_property
+    def form(self) -> SearchForm:
+        """For the page, with the errors. What a keystroke brings needs none, and making one takes a while."""
+        return SearchForm(self.typed, label_suffix="")
 
     @property
     def is_anything(self) -> bool:
@@ -56,21 +62,23 @@ class Asked:
 
 
 def asked_in(request: HttpRequest) -> Asked:
-    """The search of a request; unless it asks for nothing, its form is bound and has the errors."""
-    position = _position(request.headers.get(POSITION_HEADER, ""))
-    given = {name: request.GET[name] for name in ("q", "near") if name in request.GET}
-    if not given or (position and not any(given.values())):
-        return replace(Asked.nothing(), near=position, shown=shown_in(request))
-    form = SearchForm(given, label_suffix="")
-    form.is_valid()
-    zip_code = form.cleaned_data.get("near", "")
-    return Asked(
-        form,
-        query=form.cleaned_data.get("q", ""),
-        zip_code=zip_code,
-        near=point_of(zip_code) if zip_code else position,
-        shown=shown_in(request),
-    )
+    """The search of a request. Of words and ZIP code, one at fault is as good as none."""
+    position, shown = _position(request.headers.get(POSITION_HEADER, "")), shown_in(request)
+    typed = {name: request.GET[name] for name in ("q", "near") if name in request.GET}
+    if not typed or (position and not any(typed.values())):
+        return Asked(near=position, shown=shown)
+    query, _ = _cleaned("q", typed)
+    zip_code, zip_problem = _cleaned("near", typed)
+    near = point_of(zip_code) if zip_code else position
+    return Asked(query, zip_code, near, shown, typed, zip_problem)
+
+
+def _cleaned(name: str, typed: dict[str, str]) -> tuple[str, str]:
+    """What was typed into a field of the form, and what is wrong with it; one of the two is ""."""
+    try:
+        return SearchForm.base_fields[name].clean(typed.get(name)), ""
+    except ValidationError as error:
+        return "", error.messages[0]
 
 
 def shown_in(request: HttpRequest) -> int:

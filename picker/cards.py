@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flows.models import PatientFlow
@@ -114,6 +115,7 @@ def portal_host(source: Source) -> str:
     return _host(source.portal_url or source.fhir_base_url)
 
 
+@lru_cache(maxsize=10_000)
 def _host(url: str) -> str:
     host = urlsplit(url).hostname or ""
     return "" if is_local(host) else host.removeprefix("www.")

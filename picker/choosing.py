@@ -32,7 +32,7 @@ def choose(request: HttpRequest, flow: PatientFlow) -> HttpResponse:
     asked = asked_in(request)
     found = results_context(flow, asked)
     if "fragment" in request.GET:
-        found["problem"] = asked.form.errors.get("near", [""])[0]
+        found["problem"] = asked.zip_problem
         return render(request, "picker/results.html", found, using="jinja2")
     page = found | choose_context(flow) | return_context(request, flow) | {"form": asked.form}
     response = render(request, "picker/choose.html", page)

@@ -14,6 +14,21 @@ MAX_QUERY = 200
 NOTHING_TYPED = "Type the name of a hospital, clinic or health plan."
 
 
+class ZipCodeField(forms.CharField):
+    """A ZIP code that we know, as its five digits; "" for none typed."""
+
+    def clean(self, value: Any) -> str:
+        typed: str = super().clean(value)
+        code = postal_code_of(typed)
+        if typed and not code:
+            raise forms.ValidationError("A ZIP code has five digits, such as 94110. You can also leave this empty.")
+        if code and point_of(code) is None:
+            raise forms.ValidationError(
+                f"We do not know the ZIP code {code}. Check it, or leave this empty and type the city instead."
+            )
+        return code
+
+
 class SearchForm(forms.Form):
     """The words or the ZIP code may be missing, not both. With one at fault the other still counts."""
 
@@ -27,7 +42,7 @@ class SearchForm(forms.Form):
         help_text="A city or the web address of the portal works too.",
         error_messages={"max_length": f"Use fewer words: at most {MAX_QUERY} characters."},
     )
-    near = forms.CharField(
+    near = ZipCodeField(
         required=False,
         label="ZIP code (optional)",
         widget=forms.TextInput(
@@ -35,18 +50,6 @@ class SearchForm(forms.Form):
             attrs={"inputmode": "numeric", "autocomplete": "postal-code", "size": "10"}
         ),
     )
-
-    def clean_near(self) -> str:
-        """The five digits, "" for none typed."""
-        typed: str = self.cleaned_data["near"]
-        code = postal_code_of(typed)
-        if typed and not code:
-            raise forms.ValidationError("A ZIP code has five digits, such as 94110. You can also leave this empty.")
-        if code and point_of(code) is None:
-            raise forms.ValidationError(
-                f"We do not know the ZIP code {code}. Check it, or leave this empty and type the city instead."
-            )
-        return code
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
