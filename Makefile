@@ -68,6 +68,8 @@ FOR_HOURS := -o faulthandler_timeout=10800
 fuzz: export FUZZ_EXAMPLES ?= 1000
 fuzz: .venv/.dev
 	@$(BIN)/python -m pytest $(FOR_HOURS) tests/fuzz -q --show-capture=no
+	@$(BIN)/python -m pytest $(FOR_HOURS) -m hypothesis --hypothesis-profile=fuzz -q --show-capture=no \
+	  $(PRODUCT:%=--ignore=%) tests
 
 # CHAOS_SEED=2 kills at other moments. Takes about eleven minutes.
 chaos: export CHAOS_KILLS ?= 30

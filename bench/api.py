@@ -58,7 +58,7 @@ def main() -> None:
 
     django.setup()
     from bench.people import FLOWS_PER_PATIENT, fill_people
-    from tests.browser.product import free_port
+    from tests.ports import free_port
 
     people = fill_people(PATIENTS)
     print(f"{PATIENTS:,} patients and {PATIENTS * FLOWS_PER_PATIENT:,} flows; granian with {WORKERS} workers,")

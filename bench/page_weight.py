@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.chromium import ARGUMENTS, find_chromium
-from tests.browser.product import ROOT, Product, free_port
+from tests.browser.product import ROOT, Product
+from tests.ports import free_port
 
 LIMIT_BYTES = 40_000
 

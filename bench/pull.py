@@ -55,7 +55,7 @@ def main() -> None:
 
     django.setup()
     from records.models import PullKind
-    from tests.browser.product import free_port
+    from tests.ports import free_port
 
     port = free_port()
     server = [sys.executable, "-m", "bench.fhir_server", str(port), str(options.resources), str(options.page_ms)]

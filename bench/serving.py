@@ -13,7 +13,7 @@ NO_RATE_LIMIT = {"API_RATE_LIMIT": "9999999/second"}
 
 def product_settings() -> dict[str, str]:
     """Settings for `run_inside`: where `served` serves the product, and that a key may ask as often as it likes."""
-    from tests.browser.product import free_port
+    from tests.ports import free_port
 
     port = free_port()
     return {"BASE_URL": f"http://127.0.0.1:{port}", "BENCH_PORT": str(port), **NO_RATE_LIMIT}

@@ -211,7 +211,7 @@ def receiving(name: str) -> "Iterator[tuple[list[int], Arrived]]":
     """Receivers for as long as the block lasts. After it, one can ask when the first request for each event came."""
     from django.conf import settings
 
-    from tests.browser.product import free_port
+    from tests.ports import free_port
 
     ports = [free_port() for _ in range(RECEIVERS)]
     file = Path(settings.VAR_DIR) / f"{name}.txt"

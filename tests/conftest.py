@@ -3,10 +3,12 @@
 import gc
 import signal
 
+import hypothesis
 import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
 
 from organizations.models import Organization
 from organizations.operations import create_api_key, create_organization
@@ -17,6 +19,11 @@ from tests.emptying import empty_database
 from tests.migrated_database import migrated_database
 
 TransactionTestCase._fixture_teardown = empty_database
+
+# Made-up cases: the same ones each time in the suite, others with each `make fuzz`. A slow machine is no failure.
+hypothesis.settings.register_profile("fuzz", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.settings.register_profile("suite", hypothesis.settings.get_profile("fuzz"), derandomize=True)
+hypothesis.settings.load_profile("suite")
 
 # A run in the background of a shell ignores Ctrl-C, and so would every process that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

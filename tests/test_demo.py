@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from tests.browser.product import ROOT, Product, free_port
+from tests.browser.product import ROOT, STOP_SECONDS, Product
+from tests.ports import free_port
 
 pytestmark = pytest.mark.browser
 KEYS = {
@@ -108,6 +109,6 @@ def test_a_killed_web_server_ends_the_demo_with_its_log(product):
     [web] = [p for p in psutil.Process(product.process.pid).children() if "granian" in " ".join(p.cmdline())]
     web.kill()
 
-    assert product.process.wait(40) != 0
+    assert product.process.wait(STOP_SECONDS) != 0
     assert "The web server stopped" in product.output.read_text()
     assert processes_of(product) == []

@@ -9,7 +9,7 @@ from patients.models import Patient
 from sources.models import Source
 from tests.admin.conftest import address, models
 from tests.admin.world import World, build
-from tests.browser.chromium import find_chromium
+from tests.browser.chromium import ARGUMENTS, find_chromium
 from webhooks.models import Endpoint
 
 pytestmark = pytest.mark.browser
@@ -79,7 +79,7 @@ def test_pages_work_under_the_policy(visited, live_server):
 
     # Playwright leaves before the database is put back: Django refuses its queries inside an event loop.
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         complaints = watch(page, live_server.url)
         sign_in(page, live_server.url)

@@ -3,8 +3,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.chromium import ARGUMENTS, find_chromium
 from tests.browser.person import Person
-from tests.browser.product import Product, free_port
+from tests.browser.product import Product
 from tests.portals import ReturnApp
+from tests.ports import free_port
 from tests.settings import VAR_DIR
 
 

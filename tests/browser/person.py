@@ -6,7 +6,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000
 PORTAL_PASSWORD = "sandbox-1234"
 
 

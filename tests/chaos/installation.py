@@ -7,9 +7,9 @@ from collections import Counter
 from pathlib import Path
 
 from medblocks_connect.supervisor import wait_until_healthy, web_command
-from tests.browser.product import free_port
 from tests.chaos.database import Database
 from tests.chaos.processes import Process
+from tests.ports import free_port
 
 WEB, WORKER, DATABASE = "web server", "worker", "database"
 # Whoever looks after the database has to notice first.

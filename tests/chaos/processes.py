@@ -12,10 +12,10 @@ from django.conf import settings
 from django.db import connection
 
 from medblocks_connect.supervisor import wait_until_healthy, web_command
-from tests.browser.product import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
-STOP_SECONDS = 30
+STOP_SECONDS = 120
 # Pulls, mails and the rest.
 KINDS_OF_JOBS = 3
 

@@ -109,7 +109,7 @@ def kill_again_and_again(times, crew, watch, connections, chance) -> None:
     while crew.kills < times:
         assert time.monotonic() < deadline, f"{crew.kills} kills took too long"
         place, at_work = crew.choose()
-        watch.wait(crew.workers[place].is_at_work, within=30)
+        watch.wait(crew.workers[place].is_at_work, within=120)
         moment = time.monotonic() + at_work
         while time.monotonic() < moment:
             watch.glance()

@@ -14,8 +14,8 @@ from patients.models import Connection
 from records.models import PullKind
 from records.operations import request_pull
 from tests.chaos.crew import let_access_end
-from tests.chaos.eventually import eventually
 from tests.chaos.findings import INTERRUPTED, REJECTED, Subject, check_renewals
+from tests.eventually import eventually
 
 # The short version of the kills in test_kills.py has renewals among them.
 pytestmark = pytest.mark.skipif("CHAOS_RENEWALS" not in os.environ, reason="a long run: make chaos")

@@ -30,7 +30,7 @@ EVENTS = int(os.environ.get("CHAOS_EVENTS", "150"))
 KILLS = int(os.environ.get("CHAOS_EVENT_KILLS", "4"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 WORKERS, APP_THREADS = 2, 8
-LONGEST_SECONDS = 60 if KILLS < 10 else 600
+LONGEST_SECONDS = 240 if KILLS < 10 else 600
 GLANCE_SECONDS = 0.05
 
 

@@ -14,7 +14,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateW
 
 from medblocks_connect.management.commands.worker import ENDED
 from records.models import PullStatus, PullStep
-from tests.chaos.eventually import eventually
+from tests.eventually import eventually
 
 RECORDS_OF_WALTER = 906  # without observations, of which there are more than of all else
 QUICK = "organizations.tasks.purge_idempotency_keys"
@@ -72,7 +72,7 @@ def test_an_idle_worker_ends_at_once(start_worker):
     started = time.monotonic()
 
     assert worker.stop() == 0
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8  # it looks at the database every ten seconds by itself
 
 
 def test_a_worker_that_is_asked_over_and_over_ends_as_if_asked_once(start_worker):
@@ -97,9 +97,9 @@ def test_pulls_hold_up_no_other_job(world, start_worker):
 
     started = time.monotonic()
     job = app.configure_task(QUICK, queueing_lock="of its own").defer(timestamp=0)
-    eventually(lambda: ProcrastinateJob.objects.get(pk=job).status == "succeeded", within=3)
+    eventually(lambda: ProcrastinateJob.objects.get(pk=job).status == "succeeded")
 
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
     assert ProcrastinateJob.objects.filter(task_name="records.tasks.pull", status="doing").count() == 4
     worker.check()
 
@@ -210,10 +210,15 @@ def test_a_worker_whose_connections_are_cut_goes_on_or_ends_but_never_by_half(st
         app.configure_task("records.tasks.pull", queue="pulls").defer(pull_id="of nobody", patient_id="nobody"),
     ]
 
-    if not worker.is_running():
-        assert worker.ended() == 1
-        start_worker("--hurry")
-    eventually(lambda: ProcrastinateJob.objects.filter(pk__in=jobs, status="succeeded").count() == 2)
+    workers = [worker]
+
+    def are_done() -> bool:
+        if not workers[-1].is_running():
+            assert workers[-1].ended() == 1
+            workers.append(start_worker("--hurry"))
+        return ProcrastinateJob.objects.filter(pk__in=jobs, status="succeeded").count() == len(jobs)
+
+    eventually(are_done)
 
 
 def test_a_worker_that_loses_the_database_ends_as_a_whole_and_says_so(start_worker):

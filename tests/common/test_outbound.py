@@ -11,6 +11,7 @@ from common import outbound
 from common.outbound import AddressRefused, Limits, Reach, Redirected, TimedOut, TooLarge, Unreachable
 from organizations.models import Organization
 from tests.portals import Answer, Listener
+from tests.ports import closed_port
 
 REFUSED_EVERYWHERE = [
     "ftp://portal.example/",
@@ -170,11 +171,7 @@ def test_a_server_that_drips_its_headers_meets_the_deadline():
 
 
 def test_a_closed_port_is_unreachable():
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-
-    with pytest.raises(Unreachable):
+    with closed_port() as port, pytest.raises(Unreachable):
         outbound.get(f"http://127.0.0.1:{port}/", Reach.LOCAL)
 
 

@@ -69,10 +69,10 @@ def test_nobody_keeps_a_connection_unasked_though_the_server_would():
 
 def test_the_deadline_reaches_a_kept_connection(tls):
     def answer(asked: Asked) -> Reply:
-        whole = reply({"ok": True}).raw
+        whole = reply("x" * 300).raw
         return Reply(whole, drips=asked.target == "/drips")
 
-    with Server(answer, tls) as server, keeping(seconds=0.4) as session:
+    with Server(answer, tls) as server, keeping(seconds=2) as session:
         session.get(server.origin)
         with pytest.raises(TimedOut):
             session.get(f"{server.origin}/drips")

@@ -52,7 +52,9 @@ def _parameters() -> dict[str, object]:
 
 def _at_the_lock(holder: psycopg.Connection) -> list[int]:
     found = holder.execute(
-        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND NOT granted", [LOCK]
+        "SELECT pid FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE locktype = 'advisory' AND objid = %s AND NOT granted AND datname = current_database()",
+        [LOCK],
     )
     return [row[0] for row in found]
 

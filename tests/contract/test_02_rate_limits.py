@@ -10,8 +10,8 @@ from common.rates import Rate
 from organizations.models import ApiKey
 from organizations.rate_limits import address_of
 from tests.api_client import Answer, Api
-from tests.chaos.eventually import eventually
 from tests.conftest import api_of
+from tests.eventually import eventually
 
 HEADERS = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 

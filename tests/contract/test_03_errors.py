@@ -4,12 +4,13 @@ import json
 import re
 import uuid
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from common import errors
+from common import errors, rates
 from common.error_examples import EXAMPLES, KEY
 from common.error_pages import ERRORS
 from common.parsers import MAX_BODY_BYTES
@@ -199,7 +200,7 @@ def test_the_index_lists_every_code(client, db):
 
 
 @pytest.fixture
-def sender(organization, api, settings, names):
+def sender(organization, api, settings, monkeypatch, names):
     """For each code whose example has a request: whoever gets that answer, after what has to happen before."""
 
     def prepared(code: str) -> Api:
@@ -214,6 +215,8 @@ def sender(organization, api, settings, names):
                 api.post("/patients", {"patient_id": "user-1842"})
             case "throttled":
                 settings.API_RATE_LIMIT = Rate.parse("1/second")
+                # Nothing is refilled meanwhile.
+                monkeypatch.setattr(rates, "time", SimpleNamespace(monotonic_ns=lambda: 10**12))
                 api.get("/patients")
             case "quota_exceeded":
                 for _ in range(100):

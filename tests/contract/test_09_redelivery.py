@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from organizations.models import IdempotencyKey
 from tests.conftest import api_of
+from tests.moments import from_now
 from tests.webhooks.endpoints import disabled_endpoint, due_to, new_endpoint
 from tests.webhooks.writing import tell
 from webhooks.events import EventType
@@ -67,13 +68,13 @@ def test_an_event_is_due_at_once_with_the_same_id_and_bytes(api, delivery):
     [
         {"delivered_at": None, "attempts": 9},
         {"delivered_at": None, "attempts": 0},
-        {"delivered_at": None, "attempts": 3, "next_attempt_at": timezone.now() + timedelta(hours=12)},
-        {"delivered_at": None, "claimed_until": timezone.now() + timedelta(seconds=10)},
+        {"delivered_at": None, "attempts": 3, "next_attempt_at": timedelta(hours=12)},
+        {"delivered_at": None, "claimed_until": timedelta(minutes=10)},
     ],
     ids=["given up", "held", "retried later", "under way"],
 )
 def test_whatever_came_of_it_before(api, delivery, state):
-    Delivery.objects.update(**state)
+    Delivery.objects.update(**from_now(state))
 
     assert redeliver(api, delivery).status == 200
 

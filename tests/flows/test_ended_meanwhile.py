@@ -11,7 +11,7 @@ from flows.models import Authorization, PatientFlow
 from flows.sign_in import start_authorization
 from patients.models import Connection
 from sources.models import ClientRegistration, Source
-from tests.patients.test_races import wait_for_somebody_waiting
+from tests.eventually import eventually_waiting
 
 
 def path_of(flow: dict) -> str:
@@ -130,7 +130,7 @@ def test_a_patient_who_chose_a_place_that_goes_at_the_same_moment_is_asked_to_ch
     with transaction.atomic():
         Source.objects.all().delete()
         choosing.start()
-        wait_for_somebody_waiting()
+        eventually_waiting()
     choosing.join()
 
     assert (browser.status, "Choose another place" in browser.text) == (404, True)

@@ -1,7 +1,6 @@
 """What happens at the same instant ends one way or the other: never in a failure, never with access that nobody has."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from flows.models import Authorization, AuthorizationEvent, PatientFlow, SourceR
 from organizations.models import IdempotencyKey
 from patients.models import Connection, ConnectionStatus, Patient, Revocation
 from tests.api_client import Api
+from tests.eventually import eventually_waiting
 from tests.journey.patient import PatientBrowser
 from tests.patients.connected import NEW_FLOW, connect_at, is_good, path_of, run_jobs
 from tests.portals import Portal, Request
@@ -25,7 +25,7 @@ ROUNDS = 8
 def at_once(*works: Callable[[], Any]) -> list[Any]:
     """What each of these answers, all begun at the same moment, each with a database connection of its own."""
     results: list[Any] = [None] * len(works)
-    start = threading.Barrier(len(works), timeout=10)
+    start = threading.Barrier(len(works), timeout=60)
 
     def run(place: int, work: Callable[[], Any]) -> None:
         start.wait()
@@ -191,23 +191,12 @@ def test_a_deletion_waits_for_what_is_being_written_about_the_patient_and_takes_
     with transaction.atomic():
         Authorization.objects.update(outcome="abandoned", finished_at=timezone.now(), verifier="")
         deletion.start()
-        wait_for_somebody_waiting()
+        eventually_waiting()
         AuthorizationEvent.objects.create(authorization=authorization, kind="abandoned", at=timezone.now())
     deletion.join()
 
     assert answers[0].status == 200
     assert nothing_is_left()
-
-
-def wait_for_somebody_waiting() -> None:
-    deadline = time.monotonic() + 10
-    with database.cursor() as cursor:
-        while True:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                return
-            assert time.monotonic() < deadline, "the deletion does not wait"
-            time.sleep(0.01)
 
 
 def test_a_deletion_while_flows_are_created_at_the_same_instant(api):

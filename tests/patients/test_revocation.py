@@ -409,7 +409,7 @@ def test_what_a_dying_worker_left_behind_is_taken_up_once(revocation):
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_the_same_attempt_go_on_as_one(organization, endpoint):
     waiting = waiting_at(endpoint, organization)
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
 
     def at_once(request: Request) -> Answer:
         if request.path == "/revoke":

@@ -12,6 +12,7 @@ import pytest
 from common.outbound import Limits, Reach
 from records.fhir import FhirProblem, FhirServer, Final, QuestionRefused, Temporary, TokenRefused
 from records.verdicts import Verdict
+from tests.ports import closed_port
 from tests.records.server import Asked, Reply, Server, bundle, outcome, reply
 
 TOKEN = "fhir-access-token-of-the-patient"
@@ -181,10 +182,11 @@ def test_an_answer_that_was_cut_off_or_garbled_may_be_whole_next_time(raw):
 
 
 def test_a_server_that_is_not_there_may_be_there_next_time():
-    with Server(reply()) as gone:
-        base = gone.base
-
-    with FhirServer(base, Reach.LOCAL, "p-1") as fhir, pytest.raises(Temporary) as problem:
+    with (
+        closed_port() as port,
+        FhirServer(f"http://127.0.0.1:{port}/fhir", Reach.LOCAL, "p-1") as fhir,
+        pytest.raises(Temporary) as problem,
+    ):
         fhir.search("Observation", PATIENT, TOKEN)
 
     assert problem.value.verdict == Verdict.UNREACHABLE

@@ -84,7 +84,7 @@ class TestDoraWhosePortalIsDownForAMinute:
         token = riverside.tokens("dora")["access_token"]
 
         at_once = riverside.read("Patient", token)
-        wait(58)
+        wait(50)
         later = riverside.read("Patient", token)
 
         assert [answer.status_code for answer in (at_once, later)] == [503, 503]

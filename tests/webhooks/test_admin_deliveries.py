@@ -12,6 +12,7 @@ from django.utils.html import escape
 from flows import links
 from tests.admin.conftest import address, staff, world
 from tests.admin.world import HOSTILE, new_attempt, new_endpoint, new_event, signatures_in
+from tests.moments import NOW, from_now
 from tests.webhooks.staffing import found, member_with, page, words
 from webhooks.models import Delivery, Endpoint
 
@@ -127,14 +128,14 @@ def test_deliveries_are_found_by_progress_type_and_endpoint(staff, world, organi
     [
         ("waiting", {}),
         ("retrying", {"attempts": 3}),
-        ("under way", {"claimed_until": timezone.now() + timedelta(hours=1)}),
+        ("under way", {"claimed_until": timedelta(hours=1)}),
         ("held", {"next_attempt_at": None}),
-        ("delivered", {"next_attempt_at": None, "delivered_at": timezone.now()}),
-        ("waiting", {"delivered_at": timezone.now()}),
+        ("delivered", {"next_attempt_at": None, "delivered_at": NOW}),
+        ("waiting", {"delivered_at": NOW}),
     ],
 )
 def test_the_list_says_how_far_an_event_is(staff, world, told, row):
-    Delivery.objects.update(**row)
+    Delivery.objects.update(**from_now(row))
 
     html = staff.get(address(Delivery, "changelist")).content.decode()
 

@@ -62,7 +62,13 @@ def test_endpoints_are_found_by_state(staff, world, organization):
     assert found(staff, Endpoint, state="switched_off") == [asked.pk]
 
 
-def test_the_page_of_an_endpoint_has_a_bar_for_each_day_with_its_numbers_in_words(staff, world):
+@pytest.fixture
+def noon(time_machine):
+    """In the middle of today, which no second of the test ends."""
+    time_machine.move_to(timezone.now().replace(hour=12))
+
+
+def test_the_page_of_an_endpoint_has_a_bar_for_each_day_with_its_numbers_in_words(noon, staff, world):
     yesterday = timezone.now() - timedelta(days=1)
     for minutes in range(3):
         new_attempt(world.delivery, "delivered", ago=timedelta(days=1, seconds=minutes), status_code=200)

@@ -10,7 +10,7 @@ from organizations.models import Organization
 from patients import events
 from patients.erasure import erase_patient
 from patients.models import Patient
-from tests.patients.test_races import wait_for_somebody_waiting
+from tests.eventually import eventually_waiting
 from tests.webhooks.dispatching import LONGEST_SECONDS, beside, told_of
 from tests.webhooks.endpoints import new_endpoint
 from tests.webhooks.writing import tell
@@ -42,7 +42,7 @@ def test_a_fact_that_is_being_written_comes_about(organization):
     with beside(write):
         assert written.wait(LONGEST_SECONDS)
         with beside(lambda: forget_endpoint(gone, timezone.now())):
-            wait_for_somebody_waiting()
+            eventually_waiting()
             may_end.set()
 
     assert (Event.objects.count(), stays.deliveries.count(), Delivery.objects.count()) == (1, 1, 1)
@@ -64,7 +64,7 @@ def test_a_fact_at_the_last_moment_of_a_deletion_waits_for_it_and_misses_nobody(
     with beside(delete):
         assert deleted.wait(LONGEST_SECONDS)
         with beside(lambda: tell(organization) and None):
-            wait_for_somebody_waiting()
+            eventually_waiting()
             may_end.set()
 
     assert Event.objects.count() == 1
@@ -123,7 +123,7 @@ def test_an_erasure_and_a_deletion_at_once_both_come_about(organization, monkeyp
     with beside(lambda: erase_patient(organization=organization, reference="p-1", now=timezone.now())):
         assert has_deliveries.wait(LONGEST_SECONDS)
         with beside(lambda: forget_endpoint(endpoint, timezone.now())):
-            wait_for_somebody_waiting()
+            eventually_waiting()
             may_go_on.set()
 
     assert not Patient.objects.exists()

@@ -15,7 +15,7 @@ from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 
 from organizations.operations import create_organization
-from tests.chaos.eventually import eventually
+from tests.eventually import eventually
 from tests.webhooks.dispatching import beside, delivery_at, dispatching, locked, refreshed, told_of
 from tests.webhooks.endpoints import new_endpoint
 from tests.webhooks.receivers import Line, Receiver
@@ -148,8 +148,8 @@ def test_it_ends_when_what_is_under_way_is_noted(organization):
 def test_a_name_whose_look_up_hangs_costs_a_thread_and_not_the_time_of_others(
     organization, endpoint, receiver, monkeypatch
 ):
-    monkeypatch.setattr(senders, "SECONDS", 0.2)
-    monkeypatch.setattr(senders, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(senders, "SECONDS", 1.0)
+    monkeypatch.setattr(senders, "GRACE_SECONDS", 0.5)
     may_end, look_up = threading.Event(), socket.getaddrinfo
 
     def hangs(host, *arguments, **named):
@@ -191,6 +191,12 @@ def test_what_cannot_be_noted_now_is_noted_later(endpoint, receiver):
         eventually(lambda: is_delivered(delivery))
 
 
+def is_listening() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%%'")
+        return cursor.fetchone() is not None
+
+
 def test_it_ends_with_an_error_where_the_database_is_lost(endpoint):
     def cut() -> None:
         with connection.cursor() as cursor:
@@ -201,7 +207,7 @@ def test_it_ends_with_an_error_where_the_database_is_lost(endpoint):
 
     def work() -> None:
         with dispatching():
-            time.sleep(0.3)
+            eventually(is_listening)
             cut()
             time.sleep(0.3)
 

@@ -13,8 +13,9 @@ from organizations.models import IdempotencyKey
 from patients.erasure import erase_patient
 from patients.models import Patient
 from tests.contract.conftest import stopping_at  # noqa: F401  a fixture
+from tests.eventually import eventually_waiting
 from tests.patients.connected import NEW_FLOW, connect_at
-from tests.patients.test_races import api_again, at_once, wait_for_somebody_waiting
+from tests.patients.test_races import api_again, at_once
 from tests.webhooks.dispatching import beside
 from tests.webhooks.endpoints import new_endpoint
 from tests.webhooks.told import refuse_to_delete, run, told, types_told
@@ -99,24 +100,13 @@ def test_an_event_that_is_just_being_written_does_not_outlive_the_patient(api, s
         close.start()
         reached()
         erase.start()
-        wait_until_two_wait()
+        eventually_waiting(2)
     close.join()
     erase.join()
 
     assert answers == [200]
     assert not Patient.objects.exists()
     assert types_told() == ["patient.deleted"]
-
-
-def wait_until_two_wait() -> None:
-    wait_for_somebody_waiting()
-    with database.cursor() as cursor:
-        for _ in range(1000):
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0] >= 2:
-                return
-            threading.Event().wait(0.01)
-    raise AssertionError("the erasure does not wait")
 
 
 def test_the_answer_to_a_redelivery_at_the_same_moment_does_not_outlive_the_patient(api, organization, monkeypatch):
@@ -135,7 +125,7 @@ def test_the_answer_to_a_redelivery_at_the_same_moment_does_not_outlive_the_pati
     with beside(lambda: api_again(api).post(path, {}, Idempotency_Key="k-1")):
         assert sent.wait(30)
         with beside(lambda: api_again(api).delete("/patients/p-1")):
-            wait_for_somebody_waiting()
+            eventually_waiting()
             may_answer.set()
 
     assert not IdempotencyKey.objects.filter(answer__isnull=False).exists()

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from tests.ports import closed_port
 from tests.webhooks.delivering import came_of, deliver_what_is_due, is_active
 from tests.webhooks.dispatching import delivery_at
 from tests.webhooks.endpoints import new_endpoint
@@ -184,11 +185,8 @@ def test_a_port_that_takes_no_connections_meets_the_deadline_too_however_many_ad
 
 
 def test_a_closed_port_is_a_failure(organization):
-    with Receiver(does.answers()) as receiver:
-        url = receiver.url
-    delivery = delivery_at(organization, url=url)
-
-    attempt = came_of(delivery)
+    with closed_port() as port:
+        attempt = came_of(delivery_at(organization, url=f"http://127.0.0.1:{port}/"))
 
     assert (attempt.outcome, attempt.problem) == (Outcome.FAILED, "127.0.0.1 does not accept connections.")
 

@@ -19,6 +19,7 @@ from stripe import WebhookSignature
 from common.outbound import AddressRefused
 from organizations.models import ApiKey
 from organizations.operations import create_api_key
+from tests.ports import closed_port
 from tests.serving import serving
 from tests.webhooks.endpoints import new_endpoint
 from tests.webhooks.receivers import Receiver
@@ -141,10 +142,8 @@ def test_a_receiver_that_fails_is_told_of_and_gets_the_next_event(server, organi
     assert screen.lines[-1].endswith("→ 204")
 
 
-def test_a_receiver_that_is_not_there_is_told_of(server, organization, key, receiver):
-    url = receiver.url
-    receiver.__exit__()
-    with listening_to(server, key, to=url) as screen:
+def test_a_receiver_that_is_not_there_is_told_of(server, organization, key):
+    with closed_port() as port, listening_to(server, key, to=f"http://127.0.0.1:{port}/") as screen:
         screen.wait_for(tell(organization))
 
     assert screen.lines[-1].endswith("→ 127.0.0.1 does not accept connections.")

@@ -10,6 +10,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from organizations.models import Organization
 from tests.contract.conftest import names
+from tests.moments import NOW, from_now
 from tests.webhooks.dispatching import claimed, comes_to
 from tests.webhooks.endpoints import new_endpoint
 from tests.webhooks.writing import tell
@@ -196,14 +197,14 @@ def test_a_workspace_is_told_once_that_an_endpoint_has_failed_for_a_day(endpoint
 @pytest.mark.parametrize(
     "state",
     [
-        {"failing_since": timezone.now() - DAY + timedelta(hours=1)},
+        {"failing_since": timedelta(hours=1) - DAY},
         {"failing_since": None},
-        {"told_of_failing_at": timezone.now()},
+        {"told_of_failing_at": NOW},
     ],
     ids=["not yet a day", "healthy", "told"],
 )
 def test_others_are_not_told(endpoint, state):
-    Endpoint.objects.update(**state)
+    Endpoint.objects.update(**from_now(state))
 
     find_failing_endpoints(0)
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from tests.chaos.eventually import eventually
+from tests.eventually import eventually
 from tests.webhooks.dispatching import beside, claimed, comes_to, delivery_at, locked, refreshed, told_of
 from tests.webhooks.endpoints import new_endpoint
 from webhooks.claiming import CLAIM

@@ -117,6 +117,7 @@ def test_every_place_is_higher_than_what_its_writer_announced(organization):
 
 @pytest.mark.parametrize("last", [2**31 - 1, 2**32 - 1, 2**32, 2**40 + 7])
 def test_places_may_become_very_large(api, organization, last):
+    usual = settled().last_given
     run(f"SELECT setval('webhooks_event_place', {last})")
     _, cursor = poll(api, None)
 
@@ -127,6 +128,7 @@ def test_places_may_become_very_large(api, organization, last):
         assert poll(api, cursor)[0] == []
 
     assert poll(api, cursor)[0] == [1, 2]
+    run(f"SELECT setval('webhooks_event_place', {usual + 1})")  # others look at locks that have 32 bits of it
 
 
 def test_the_very_first_event_is_not_missed(api, organization):

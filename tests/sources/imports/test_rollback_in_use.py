@@ -11,7 +11,7 @@ from sources.imports import roll_back
 from sources.models import Facility, Source
 from tests.admin.world import new_flow, new_sign_in
 from tests.conftest import api_of
-from tests.patients.test_races import wait_for_somebody_waiting
+from tests.eventually import eventually_waiting
 from tests.sources.catalogue import ClientRegistration
 from tests.sources.imports.listings import LAKE, RIVER, brought, place
 
@@ -58,7 +58,7 @@ def test_a_source_that_a_link_leads_to_since_a_moment_is_retired_too(flow):
         PatientFlow.objects.update(source=Source.objects.get())
         connection.check_constraints()  # a commit does so, too: the source cannot be deleted from here on
         rollback.start()
-        wait_for_somebody_waiting()
+        eventually_waiting()
     rollback.join()
 
     assert left == [f"Source at {LAKE} (in use, retired)"]
@@ -78,7 +78,7 @@ def test_a_link_to_a_source_that_goes_at_the_same_moment_is_refused(production_o
     with transaction.atomic():
         roll_back(report.import_id)
         asking.start()
-        wait_for_somebody_waiting()
+        eventually_waiting()
     asking.join()
 
     assert answers[0].status == 404
