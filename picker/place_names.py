@@ -2,6 +2,7 @@
 
 import re
 
+from sources.geography import gazetteer
 from sources.models import Facility
 
 KM_IN_A_MILE = 1.609344
@@ -11,8 +12,10 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’]S\b)?")
 
 def place_of(facility: Facility) -> str:
     """Where it is, as far as known: "Oakland, CA"; of a brand at several places the first."""
-    if facility.place:
-        town, state = town_in_words(facility.city), facility.state
+    town, state = town_in_words(facility.city), facility.state
+    if not town and (of_code := gazetteer().town_of(facility.postal_code)):
+        town, state = of_code
+    if town or state:
         return ", ".join(part for part in (town, state if len(state) <= 3 else town_in_words(state)) if part)
     first, *others = facility.places or [""]
     return f"{first} and elsewhere" if others else first

@@ -14,6 +14,18 @@ import zipcodes
 from sources.reading.states import OUTLYING, STATE_CODES
 
 EARTH_RADIUS_KM = 6371.0
+# In cells of half a degree, 55 km from south to north.
+_Cell = tuple[int, int]
+_CELLS_AROUND = range(-3, 4)
+# How towns are called that directories and the postal service call otherwise.
+_NICKNAMES = {
+    "nyc": ("New York", "NY"),
+    "new york city": ("New York", "NY"),
+    "manhattan": ("New York", "NY"),
+    "queens": ("Jamaica", "NY"),
+    "philly": ("Philadelphia", "PA"),
+    "vegas": ("Las Vegas", "NV"),
+}
 _ZIP = re.compile(r"(\d{5})(?:-?\d{4})?")
 _PAIR = re.compile(r"(-?\d{1,2}(?:\.\d{1,10})?)\s*,\s*(-?\d{1,3}(?:\.\d{1,10})?)")
 
@@ -54,17 +66,25 @@ def postal_code_point(text: str) -> Point | None:
 
 
 class Gazetteer:
-    """All postal codes of the United States, some 42,000, and the 30,000 towns that have one in a state."""
+    """All postal codes of the United States, some 42,000, and the towns that have one in a state."""
 
     def __init__(self) -> None:
         self._postal_codes: dict[str, Point] = {}
+        self._names: dict[str, tuple[str, str]] = {}
+        self._states: dict[_Cell, set[str]] = defaultdict(set)
+        self._states_near: dict[_Cell, frozenset[str]] = {}
         points: dict[tuple[str, str], list[Point]] = defaultdict(list)
         states = STATE_CODES - OUTLYING
         for row in _rows():
             if (point := _point(row)) is not None:
                 self._postal_codes[row["zip_code"]] = point
-                if row["state"] in states:
-                    points[_folded(row["city"]), row["state"]].append(point)
+                if (state := row["state"]) in states:
+                    self._names[row["zip_code"]] = row["city"], state
+                    self._states[_cell(point)].add(state.lower())
+                    for town in (row["city"], *row["acceptable_cities"]):
+                        points[_folded(town), state].append(point)
+        for name, (town, state) in _NICKNAMES.items():
+            points[_folded(name), state] = points[_folded(town), state]
         self._towns = {town: _middle(found) for town, found in points.items()}
         self._best: dict[str, str] = {}
         for name, state in sorted(points, key=lambda town: (len(points[town]), town)):
@@ -73,6 +93,18 @@ class Gazetteer:
     def postal_code(self, text: str) -> Point | None:
         """The place of a ZIP code or ZIP+4; None for anything else."""
         return self._postal_codes.get(postal_code_of(text))
+
+    def town_of(self, postal_code: str) -> tuple[str, str] | None:
+        """The town of a ZIP code or ZIP+4 and the two letters of its state; None for anything else."""
+        return self._names.get(postal_code_of(postal_code))
+
+    def states_near(self, point: Point) -> frozenset[str]:
+        """The states that have a town within some 150 km, by their two small letters."""
+        y, x = cell = _cell(point)
+        if cell not in self._states_near:
+            around = [(y + dy, x + dx) for dy in _CELLS_AROUND for dx in _CELLS_AROUND]
+            self._states_near[cell] = frozenset(state for one in around for state in self._states.get(one, ()))
+        return self._states_near[cell]
 
     def point(self, *, postal_code: str, city: str, state: str) -> Point | None:
         """Where a place is: by its postal code, else by its town and the two letters of its state."""
@@ -92,7 +124,13 @@ def gazetteer() -> Gazetteer:
 
 
 def _folded(name: str) -> str:
-    return " ".join(re.findall(r"[a-z]+", name.lower().replace("'", "")))
+    """Coeur d'Alene is also written Coeur D Alene, and O'Fallon O Fallon."""
+    return "".join(re.findall("[a-z]+", name.lower()))
+
+
+def _cell(point: Point) -> _Cell:
+    """One of half a degree."""
+    return int(point.latitude * 2 // 1), int(point.longitude * 2 // 1)
 
 
 def _point(row: dict[str, Any]) -> Point | None:

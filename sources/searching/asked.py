@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 from sources.geography import Point, postal_code_point
 from sources.searching.links import is_link
-from sources.searching.vocabulary import FILLERS, GENERIC, LEGAL, SYSTEMS
+from sources.searching.vocabulary import FILLERS, GENERIC, LEGAL, SPECIALTIES, SYSTEMS
 from sources.searching.words import canonical, whole, words_of
 
 MAX_TEXT = 300
 MAX_WORDS = 10
 _NPI = re.compile(r"[12]\d{9}", re.ASCII)
+# What the field for a ZIP code is for; and "me" would be Maine.
+_NEAR_ME = re.compile(
+    r"\b(?:(?:near(?:est)?|close(?:st)?)(?: to)? me|around me|near ?by|nearest|closest)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,11 @@ class Asked:
         return [self.whole, *(f"{self.whole} {kind}" for kind in SYSTEMS)]
 
     @property
+    def is_kind(self) -> bool:
+        """Whether the words tell what is treated, not who does."""
+        return all(word.canonical in SPECIALTIES for word in self.specific)
+
+    @property
     def specific(self) -> tuple[Word, ...]:
         """The words that tell one place from another."""
         return tuple(word for word in self.words if not word.is_generic)
@@ -71,7 +80,7 @@ def read(text: str) -> Asked:
     links: list[str] = []
     npis: list[str] = []
     near = None
-    for chunk in text[:MAX_TEXT].split():
+    for chunk in _NEAR_ME.sub(" ", text[:MAX_TEXT]).split():
         if is_link(chunk):
             links.append(chunk)
         elif _NPI.fullmatch(chunk):

@@ -10,7 +10,10 @@ from django.db.models.functions import Coalesce, Lower
 from sources.models import DirectoryEntry, Facility, Portal, Source
 
 _BATCH = 5_000
+_HOSPITAL = "(hospital|medical center|med ctr|health system|health network)"
+# What a vendor left in the directory for itself: "Production-TEST", "XX_DO NOT USE".
 _FOR_TESTS = "(^|[^a-z])(test|sandbox|demo|inactive|do[ _]not[ _]use)([^a-z]|$)"
+_BETTER_KNOWN = [F(name).desc() for name in ("times_chosen", "size", "listed", "is_hospital")]
 
 
 class Listed(NamedTuple):
@@ -68,12 +71,13 @@ def facilities() -> Iterator[tuple[Listed, list[Way]]]:
     """The places that are not retired, with all their portals.
 
     Those for tests come last, the more often chosen first, then the better known: brands of more places, then those
-    that more directories list; then by name.
+    that more directories list; then hospitals before practices; then by name.
     """
     ordered = (
         Facility.objects.filter(retired_at=None)
-        .annotate(size=Coalesce(_parts(), 0), listed=Coalesce(_entries(), 0), is_for_tests=_is_for_tests())
-        .order_by("is_for_tests", F("times_chosen").desc(), F("size").desc(), F("listed").desc(), Lower("name"), "pk")
+        .annotate(size=Coalesce(_parts(), 0), listed=Coalesce(_entries(), 0))
+        .annotate(is_for_tests=_is_called(_FOR_TESTS), is_hospital=_is_called(_HOSPITAL))
+        .order_by("is_for_tests", *_BETTER_KNOWN, Lower("name"), "pk")
         .values_list(*Listed._fields)
     )
     batch: list[Listed] = []
@@ -85,9 +89,8 @@ def facilities() -> Iterator[tuple[Listed, list[Way]]]:
     yield from _with_portals(batch)
 
 
-def _is_for_tests() -> "ExpressionWrapper[Q]":
-    """Whether a vendor left it in the directory for itself: "Production-TEST", "XX_DO NOT USE"."""
-    return ExpressionWrapper(Q(name__iregex=_FOR_TESTS), output_field=BooleanField())
+def _is_called(pattern: str) -> "ExpressionWrapper[Q]":
+    return ExpressionWrapper(Q(name__iregex=pattern), output_field=BooleanField())
 
 
 def _parts() -> Subquery:

@@ -11,7 +11,7 @@ from typing import Any
 from sources.geography import Point, gazetteer
 from sources.models import Source
 from sources.searching.catalogue import NO_BRAND, Listed, Way, brands, facilities
-from sources.searching.grid import MICRO, NOWHERE, UNKNOWN_CELL, cells_around, state_cell
+from sources.searching.grid import ANYWHERE, MICRO, NOWHERE, UNKNOWN_CELL, cells_around, state_cell, states_as_bits
 from sources.searching.links import (
     NO_HOST,
     Host,
@@ -173,6 +173,7 @@ class _About:
             "group": self.group,
             "latitude": round(point.latitude * MICRO) if point else NOWHERE,
             "longitude": round(point.longitude * MICRO) if point else NOWHERE,
+            "states": states_as_bits(states) or ANYWHERE,
         }
 
 

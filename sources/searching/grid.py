@@ -3,7 +3,10 @@
 A place is indexed with all the cells it is near to, so that a search looks for the one it asks from.
 """
 
+from collections.abc import Iterable
+
 from sources.geography import Point
+from sources.searching.vocabulary import STATES
 
 # In cells to a degree: about 11, 55 and 220 km wide.
 GRIDS = {"10": 10.0, "2": 2.0, "0.5": 0.5}
@@ -12,6 +15,16 @@ UNKNOWN_CELL = "unknown"
 # How a point is kept in whole numbers.
 MICRO = 10_000
 NOWHERE = 999 * MICRO
+
+
+# The states by their small letters, each a bit of a number.
+_BITS = {code: 1 << bit for bit, code in enumerate(sorted(STATES))}
+ANYWHERE = (1 << len(_BITS)) - 1
+
+
+def states_as_bits(codes: Iterable[str]) -> int:
+    """Some of them, each by its two small letters, once."""
+    return sum(_BITS[code] for code in codes)
 
 
 def state_cell(code: str) -> str:

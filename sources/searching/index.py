@@ -32,6 +32,8 @@ RETRY_SECONDS = 30.0
 HEAP_BYTES = 1_000_000_000
 # A word that so many places have fills every page by itself.
 COMMON = 5_000
+# A word that so many places have, or a thirtieth of all, tells none from another.
+_TELLING = 1_500
 # Up to so many terms are looked up one by one.
 _FEW = 50
 # And so many that begin alike; more of them are gathered beforehand.
@@ -55,6 +57,14 @@ class OpenIndex:
     def is_common(self, word: str) -> bool:
         """Whether so many places have this word that its beginning finds nothing new."""
         return self.searcher.doc_freq("other", word) >= COMMON
+
+    def is_telling(self, word: str) -> bool:
+        """Whether few enough places have this word that it tells them from others."""
+        return self.searcher.doc_freq("any", word) < max(_TELLING, self.searcher.num_docs // 30)
+
+    def is_name(self, whole: str) -> bool:
+        """Whether a place is called exactly so."""
+        return bool(self.searcher.doc_freq("whole", whole))
 
     def has_word(self, word: str) -> bool:
         """Whether a place has this very word in its names or its place, or one that begins with it."""

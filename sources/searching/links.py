@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sources.searching.words import words_of
+from sources.searching.vocabulary import GENERIC
+from sources.searching.words import canonical, words_of
 
 _LINK = re.compile(
     r"https?:/|www\.|[^/\s]+\.(?:com|org|net|edu|gov|us|info|health|care|io|clinic|md|co|mil)(?:[/:?#]|$)|"
@@ -14,6 +15,8 @@ _LINK = re.compile(
 )
 # The name that a vendor gives to one customer, in a FHIR base URL.
 _TENANT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+# What the domain of a portal may have before the name of whose it is, and behind it.
+_OF_PORTALS = re.compile(r"^my(?:chart)?(?=...)|(?:my)?(?:chart|online|portal|patients?)$")
 # A host of more sources than this is a vendor's.
 _SHARED_BY = 20
 # Labels that say nothing about whose site it is.
@@ -30,9 +33,9 @@ def tenant_ids(link: str) -> list[str]:
 
 
 def host_of(link: str) -> str:
-    """The host in lower case without `www.`: `HTTPS://www.River.org/x` is river.org."""
+    """The host in lower case without `www.`: `HTTPS://www.River.org/x` is river.org; that of a mail address, too."""
     rest = re.sub(r"^[a-z]*:/*", "", link.strip().casefold())
-    return re.split(r"[/:?#]", rest)[0].removeprefix("www.").strip(".")
+    return re.split(r"[/:?#]", rest)[0].rpartition("@")[2].removeprefix("www.").strip(".")
 
 
 def address_of(link: str) -> str:
@@ -51,6 +54,13 @@ def host_suffixes(host: str) -> list[str]:
     """The host and the domains it belongs to, longest first: a.b.org, b.org."""
     labels = host.split(".")
     return [".".join(labels[start:]) for start in range(len(labels) - 1)]
+
+
+def site_names(link: str) -> list[str]:
+    """What a site is called: of www.my-uchealth.org myuchealth, and without what portals are called uchealth."""
+    domain = "".join(words_of(host_of(link).rpartition(".")[0].rpartition(".")[2]))
+    names = dict.fromkeys([domain, _OF_PORTALS.sub("", domain)])
+    return [name for name in names if len(name) > 2 and canonical(name) not in GENERIC]
 
 
 def host_words(host: str) -> list[str]:

@@ -19,6 +19,12 @@ class Place:
     state: str
     point: Point | None = None
     is_town_at_the_end: bool = False
+    is_state_named: bool = False
+
+    @property
+    def is_at_the_end(self) -> bool:
+        """Whether the last words say where: then the others hardly do."""
+        return self.is_town_at_the_end or self.is_state_named
 
 
 def places_in(words: tuple[Word, ...]) -> Iterator[Place]:
@@ -28,8 +34,8 @@ def places_in(words: tuple[Word, ...]) -> Iterator[Place]:
         for count in _lengths(rest):
             point = gazetteer().point(postal_code="", city=_name(rest[-count:]), state=code)
             if point is not None:
-                yield Place(rest[:-count], STATES[code], point)
-        yield Place(rest, STATES[code])
+                yield Place(rest[:-count], STATES[code], point, is_state_named=True)
+        yield Place(rest, STATES[code], is_state_named=True)
         return
     for count in _lengths(words):
         for town, rest in ((words[-count:], words[:-count]), (words[:count], words[count:])):
@@ -38,12 +44,25 @@ def places_in(words: tuple[Word, ...]) -> Iterator[Place]:
                 yield Place(rest, STATES[found[0].lower()], found[1], is_town_at_the_end=rest == words[:-count])
 
 
+def is_place(words: tuple[Word, ...]) -> bool:
+    """Whether the words say where and nothing else: a town, a state, or both."""
+    if _state(words) or gazetteer().best_known(_name(words)):
+        return True
+    ending = _state_at_the_end(words)
+    return ending is not None and gazetteer().point(postal_code="", city=_name(ending[0]), state=ending[1]) is not None
+
+
 def _state_at_the_end(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], str] | None:
     for count in range(min(3, len(words) - 1), 0, -1):
-        text = " ".join(word.typed for word in words[-count:])
-        if code := (text if text in STATES else STATE_CODES.get(text)):
+        if code := _state(words[-count:]):
             return words[:-count], code
     return None
+
+
+def _state(words: tuple[Word, ...]) -> str:
+    """The two small letters of the state that the words name or abbreviate; "" for none."""
+    text = " ".join(word.typed for word in words)
+    return text if text in STATES else STATE_CODES.get(text, "")
 
 
 def _lengths(words: tuple[Word, ...]) -> range:

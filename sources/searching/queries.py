@@ -5,7 +5,7 @@ name, name that begins so, whole words (in equal parts for each word); then, bel
 found. Near a place the distance decides among names that are not exactly the one asked for.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import pairwise
 
 from tantivy import Occur, Query
@@ -14,10 +14,10 @@ from sources.geography import Point
 from sources.searching.asked import Asked, Word
 from sources.searching.grid import UNKNOWN_CELL, cells_of, state_cell
 from sources.searching.index import OpenIndex
-from sources.searching.links import addresses_of, host_of, host_suffixes, tenant_ids
+from sources.searching.links import addresses_of, host_of, host_suffixes, site_names, tenant_ids
 from sources.searching.schema import BEGINNINGS, LONGEST_EDGE, SCHEMA
-from sources.searching.vocabulary import GENERIC, STATE_CODES
-from sources.searching.words import canonical, initials_of, joined, words_of
+from sources.searching.vocabulary import STATE_CODES
+from sources.searching.words import canonical, initials_of, joined
 
 IN_STATE, NEARBY = 512.0, 256.0
 EXACT, NEARLY_EXACT, ALSO, BEGINS, INITIALS, WHOLE, ALSO_BEGINS = 64.0, 60.0, 56.0, 32.0, 24.0, 16.0, 8.0
@@ -31,6 +31,8 @@ _WEIGHTS = {"name": (10.0, 5.0), "other": (7.0, 3.5), "place": (5.0, 2.5)}
 # Where it does not matter which of them it is, one field has the words of all three.
 _UNWEIGHTED = {"any": (0.0, 0.0)}
 _INITIALS_WEIGHT = 7.0
+# Three letters are the initials of many a name.
+_BY_INITIALS = 0.9
 _RESPELLED = 0.7
 _WISHED = 0.05
 
@@ -40,7 +42,8 @@ Respelled = Mapping[Word, tuple[Word, ...]]
 
 def identifiers(asked: Asked) -> Clauses:
     """The web addresses and provider numbers that a hit has to have."""
-    called_so = [(Occur.Should, _scored(term("name", _domain(link)), CALLED_LIKE_DOMAIN)) for link in asked.links]
+    named_for = [term(field, name) for link in asked.links for name in site_names(link) for field in ("name", "other")]
+    called_so = [(Occur.Should, _scored(query, CALLED_LIKE_DOMAIN)) for query in named_for]
     npis = [must(_scored(term("npi", npi), 0.0)) for npi in asked.npis]
     return [*map(must, map(_link, asked.links)), *called_so, *npis]
 
@@ -89,6 +92,11 @@ def all_but_one(words: tuple[Word, ...], index: OpenIndex) -> Query:
 def named(wholes: list[str]) -> Clauses:
     """Exactly one of these names."""
     return [must(_scored(one_of("whole", wholes), NEARLY_EXACT))]
+
+
+def named_by_a_part(parts: Iterable[Asked]) -> Clauses:
+    """Exactly the name that one of these parts of the query is, the one of more words first."""
+    return [must(_best_of([_scored(term("whole", part.whole), float(len(part.words))) for part in parts]))]
 
 
 def called(asked: Asked, index: OpenIndex, *, unfinished: bool) -> Clauses:
@@ -203,21 +211,17 @@ def _in_name(word: Word, share: float) -> list[Query]:
 
 
 def _link(link: str) -> Query:
-    """A FHIR base URL or what is below it, a site's host or the domain it belongs to, or a domain of that name."""
+    """A FHIR base URL or what is below it, a site's host or the domain it belongs to, or a domain of that name or of
+    those initials."""
     host = host_of(link)
     addresses = [*addresses_of(link), *tenant_ids(link)]
     ways = [_scored(term("url", address), EXACT - step) for step, address in enumerate(addresses)]
     ways += [_scored(_beginning("url", addresses[0]), BEGINS)] if addresses else []
     ways += [_scored(term("host", name), WHOLE - step) for step, name in enumerate(host_suffixes(host)[:8])]
-    domain = _domain(link)
-    if len(domain) > 3 and canonical(domain) not in GENERIC:
-        ways.append(_scored(term("any", domain), 1.0))
+    for name in site_names(link):
+        ways += [_scored(term("host", f"{name}.org"), 1.0), _scored(term("initials", name), _BY_INITIALS)]
+        ways += [_scored(term("any", name), 1.0)] if len(name) > 3 else []
     return Query.disjunction_max_query(ways)
-
-
-def _domain(link: str) -> str:
-    """What a site is called: of www.uc-health.org uchealth."""
-    return "".join(words_of(host_of(link).rpartition(".")[0].rpartition(".")[2]))
 
 
 def _parts(name: str) -> list[str]:

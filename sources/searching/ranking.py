@@ -5,17 +5,18 @@ from typing import Any, NamedTuple
 
 from tantivy import DocAddress, Occur, Query
 
-from sources.geography import Point
-from sources.searching.grid import MICRO, NOWHERE
+from sources.geography import Point, gazetteer
+from sources.searching.grid import MICRO, NOWHERE, states_as_bits
 from sources.searching.index import OpenIndex
-from sources.searching.queries import ALSO_BEGINS, IN_STATE, NEARBY, near
+from sources.searching.queries import ALSO_BEGINS, IN_STATE, NEARBY, NEARLY_EXACT, near
 from sources.searching.stages import Stage
 
 NEAR_KM = 160.0
 # Of the hits around a place, so many at a time are put in order by their distance.
 _NEAR_CANDIDATES = 120
+_EXACT_STEP = int(NEARLY_EXACT // ALSO_BEGINS)
 _FIELDS = ("pair", "facility", "source_number", "group")
-_PLACE_FIELDS = ("position", "latitude", "longitude")
+_PLACE_FIELDS = ("position", "latitude", "longitude", "states")
 
 
 class Ranked(NamedTuple):
@@ -51,23 +52,27 @@ def _read(names: tuple[str, ...], addresses: list[DocAddress], index: OpenIndex)
 def _by_distance(
     rows: Iterable[tuple[int, int, int, int]],
     scores: list[float],
-    places: Iterable[tuple[int, int, int]],
+    places: Iterable[tuple[int, int, int, int]],
     point: Point,
 ) -> list[Ranked]:
     """Block by block in the index's order; in each zone by zone, the better step first, then the nearer place."""
-    found = []
-    for number, (row, score, (position, latitude, longitude)) in enumerate(zip(rows, scores, places, strict=True)):
+    found, around = [], states_as_bits(gazetteer().states_near(point))
+    for number, (row, score, place) in enumerate(zip(rows, scores, places, strict=True)):
+        position, latitude, longitude, states = place
         distance = None if latitude == NOWHERE else point.km_to(Point(latitude / MICRO, longitude / MICRO))
         step = int(score % NEARBY // ALSO_BEGINS)
         block = number // _NEAR_CANDIDATES
-        zone = _zone(distance, is_in_state=score >= IN_STATE)
+        may_be_near = bool(states & around) or step >= _EXACT_STEP
+        zone = _zone(distance, is_in_state=score >= IN_STATE, may_be_near=may_be_near)
         found.append((block, zone, -step, distance or 0.0, position, number, row, distance))
     found.sort()
     return [Ranked(*row, distance) for *_, row, distance in found]
 
 
-def _zone(distance: float | None, *, is_in_state: bool) -> int:
-    """Near; in the state that was named; nobody knows where, so perhaps near; far away."""
+def _zone(distance: float | None, *, is_in_state: bool, may_be_near: bool) -> int:
+    """Near; in the state that was named; perhaps near; far away."""
     if distance is not None:
         return 0 if distance <= NEAR_KM else 3
-    return 1 if is_in_state else 2
+    if is_in_state:
+        return 1
+    return 2 if may_be_near else 3

@@ -3,7 +3,7 @@
 import tantivy
 
 # Raise it when the fields or their words change: indexes of another number are built anew.
-FORMAT = 6
+FORMAT = 7
 PLACE = "place"
 
 # Fields with the beginnings of another one's terms as terms of their own, up to so many letters: a short beginning fits
@@ -17,7 +17,7 @@ BEGINNINGS = {
 }
 TEXT_FIELDS = ("name", "other", "place", "any", "name_edge", "other_edge", "place_edge")
 RAW_FIELDS = ("whole", "also", "initials", "begins", "host", "url", "cell", "kind", "access", "vendor", "npi")
-NUMBER_FIELDS = ("pair", "facility", "source_number", "position", "latitude", "longitude")
+NUMBER_FIELDS = ("pair", "facility", "source_number", "position", "latitude", "longitude", "states")
 
 
 def _schema() -> tantivy.Schema:

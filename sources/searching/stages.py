@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from sources.geography import Point
 from sources.searching import queries
 from sources.searching.asked import Asked, Word
 from sources.searching.index import OpenIndex
-from sources.searching.places import places_in
+from sources.searching.places import is_place, places_in
 from sources.searching.queries import Clauses, Respelled
 from sources.searching.spelling import corrections, is_known
 
@@ -40,13 +41,19 @@ def stages(asked: Asked, near: Point | None, index: OpenIndex, found: Callable[[
     typos = {} if found() and len(asked.words) >= SURE else plan.typos()
     if typos:
         yield plan.respelled(typos)
-    yield from plan.called_at_a_town()
+    yield from plan.called_at_a_town(plan.asked, kind=False)
+    yield from plan.named_within(at_the_beginning=True)
     for meant in (plan.asked, *([plan.likely(typos)] if typos else [])):
         yield from plan.without_generic(meant)
         yield from plan.at_a_place(meant, generic=False)
+        yield from plan.called_at_a_town(meant, kind=True)
         yield from plan.at_a_place(meant, generic=True)
-    if not found():
-        yield from plan.at_last()
+    if found():
+        yield from plan.system_of_a_town()
+        return
+    for last in (plan.named_within(at_the_beginning=False), plan.without_town(), plan.at_last()):
+        if not found():
+            yield from last
 
 
 class _Plan:
@@ -98,22 +105,70 @@ class _Plan:
         """Words at the end or the beginning say where; the others name a place, or with `generic` a kind of place."""
         for place in places_in(asked.words):
             rest, point = replace(asked, words=place.rest), self.near or place.point
-            if generic is bool(rest.specific) or not self._has(place.rest):
+            if generic is bool(rest.specific):
                 continue
-            clauses = queries.every_word(place.rest, self.index, weighted=point is None)
+            # Nobody lists "dr. orozco" so; what a town at the beginning leaves may be the whole name.
+            needed = rest.specific if rest.specific and place.is_at_the_end else place.rest
+            if not self._has(needed):
+                continue
+            clauses = queries.every_word(needed, self.index, weighted=point is None)
+            clauses += queries.wished(tuple(word for word in place.rest if word not in needed), self.index)
             where = queries.at_place(place.state, place.point, surely=generic or place.is_town_at_the_end)
             yield self._stage([*clauses, *where], rest, near=place.point)
 
-    def called_at_a_town(self) -> Iterator[Stage]:
-        """A name, and the town at the end: "penn medicine philadelphia", where no directory knows the town."""
-        for place in places_in(self.asked.words):
-            rest = replace(self.asked, words=place.rest)
-            if place.is_town_at_the_end and rest.specific and self._has(place.rest):
+    def called_at_a_town(self, asked: Asked, *, kind: bool) -> Iterator[Stage]:
+        """A name, and the town at the end: "penn medicine philadelphia", where no directory knows the town. With `kind`
+        what may be a name and is a kind of place: "family medicine muskegon".
+        """
+        for place in places_in(asked.words):
+            rest = replace(asked, words=place.rest)
+            is_town = place.is_at_the_end and place.point is not None
+            if is_town and rest.specific and rest.is_kind is kind and self._has(place.rest):
                 # One word begins many a name: then it has to be nearly all of it.
                 is_one = len(rest.specific) == 1
                 name = queries.named(rest.as_system) if is_one else queries.called(rest, self.index, unfinished=False)
                 where = queries.at_place(place.state, place.point, surely=False)
                 yield self._stage([*name, *where], rest, near=place.point)
+
+    def named_within(self, *, at_the_beginning: bool) -> Iterator[Stage]:
+        """A whole name with other words around it: "i go to the mayo clinic in rochester"; or, at the beginning, with
+        words behind it that tell of neither a name nor a place: "mayo clinic dermatology".
+        """
+        parts = self._beginnings() if at_the_beginning else self._parts()
+        if names := [part for part in parts if self._is_name(part)]:
+            yield Stage([*self.identifiers, *queries.named_by_a_part(names)], self.near)
+
+    def _beginnings(self) -> Iterator[Asked]:
+        words = self.asked.words
+        for end in range(len(words) - 1, 1, -1):
+            if any(not word.is_generic for word in words[end:]) and not is_place(words[end:]):
+                yield replace(self.asked, words=words[:end])
+
+    def _parts(self) -> Iterator[Asked]:
+        words = self.asked.words
+        for start, end in combinations(range(len(words) + 1), 2):
+            if end - start > 1:
+                yield replace(self.asked, words=words[start:end])
+
+    def _is_name(self, part: Asked) -> bool:
+        """Whether a place is called so, and it is no name that anybody might have, as "family medicine" is."""
+        is_telling = any(self.index.is_telling(word.canonical) for word in part.specific)
+        return is_telling and self.index.is_name(part.whole)
+
+    def without_town(self) -> Iterator[Stage]:
+        """A name, wherever a place has it: "edward hospital naperville", which is listed in another town."""
+        for place in places_in(self.asked.words):
+            rest = replace(self.asked, words=place.rest)
+            if place.is_at_the_end and rest.specific and self._has(place.rest):
+                yield self._stage(queries.called(rest, self.index, unfinished=False), rest)
+
+    def system_of_a_town(self) -> Iterator[Stage]:
+        """Behind what is at the town, the health system of that name, wherever it is listed."""
+        for place in places_in(self.asked.words):
+            system = replace(self.asked, words=place.rest)
+            if place.point is not None and system.specific and not system.is_kind:
+                system = replace(system, words=system.specific)
+                yield self._stage(queries.named(system.as_system), system)
 
     def without_generic(self, asked: Asked) -> Iterator[Stage]:
         """Words that nearly every name has are left out, or two words are joined."""
