@@ -64,7 +64,7 @@ openapi: .venv/.dev
 # A single test of these goes on for longer than one of the suite may.
 FOR_HOURS := -o faulthandler_timeout=10800
 
-# FUZZ_SEED=2 makes up other requests.
+# FUZZ_SEED=2 makes up other requests. The cases for parsers are others with each run.
 fuzz: export FUZZ_EXAMPLES ?= 1000
 fuzz: .venv/.dev
 	@$(BIN)/python -m pytest $(FOR_HOURS) tests/fuzz -q --show-capture=no
