@@ -13,6 +13,7 @@ from sources.geography import Point
 from sources.models import Facility, Portal, Source
 from sources.searching import asked, queries, rows
 from sources.searching.index import OpenIndex, current
+from sources.searching.links import address_of
 from sources.searching.ranking import Ranked
 from sources.searching.reasons import why
 from sources.searching.visibility import Usable, visible_to
@@ -78,7 +79,7 @@ def search(
     for group in groups[:limit]:
         # What the index still has and the database no longer allows is left out.
         if found := portals.get(group[0].facility):
-            others = _others(group, found, filters, index)
+            others = _others(group, found[0], filters, index)
             distance = group[0].distance_km if question.near or near else None
             facility = found[0].facility
             hits.append(Hit(facility, tuple(found), others, why(question, facility, found), distance))
@@ -136,9 +137,11 @@ def _is_shown(portal: Portal, organization: Organization) -> bool:
     return portal.source.is_visible_to(organization) and portal.facility.retired_at is None
 
 
-def _others(group: list[Ranked], portals: list[Portal], filters: list[Query], index: OpenIndex) -> int:
+def _others(group: list[Ranked], portal: Portal, filters: list[Query], index: OpenIndex) -> int:
+    """How many more places of this name the portal has. What the group has at other hosts are the same places again."""
     if len({one.facility for one in group}) < 2:
         return 0
-    all_of_it = queries.term("group", group[0].group)
-    pairs = index.searcher.search(queries.all_of([all_of_it, *filters]), limit=1).count  # type: ignore[attr-defined]  # the stub lacks it
-    return int(pairs) // len(portals) - 1
+    of_group = queries.term("group", group[0].group)
+    of_portal = queries.term("url", address_of(portal.source.fhir_base_url))
+    found = index.searcher.search(queries.all_of([of_group, of_portal, *filters]), limit=1)
+    return int(found.count) - 1  # type: ignore[attr-defined]  # the stub lacks it

@@ -16,6 +16,7 @@ from sources.searching.links import (
     NO_HOST,
     Host,
     address_of,
+    customers,
     host_suffixes,
     host_words,
     own_host,
@@ -48,6 +49,7 @@ def documents() -> Iterator[dict[str, Any]]:
     sources = {source.pk: (number, source) for number, source in enumerate(Source.objects.filter(retired_at=None))}
     shared = shared_hosts(_links(source) for _, source in sources.values())
     hosts = {pk: _SourceWords(source, shared) for pk, (_, source) in sources.items()}
+    owners = customers({pk: source.fhir_base_url for pk, (_, source) in sources.items()}, shared)
     known_brands = brands()
     for position, (facility, ways) in enumerate(facilities()):
         known = [way for way in ways if way.source_id in sources]
@@ -55,7 +57,8 @@ def documents() -> Iterator[dict[str, Any]]:
             continue
         brand = known_brands.get(facility.brand_id or 0, NO_BRAND)
         is_seen = all(brand.is_seen_with(sources[way.source_id][1]) for way in known)
-        about = _About(facility, brand.name if is_seen else "", group=_group(facility, known))
+        group = _group(facility, {owners[way.source_id] for way in known})
+        about = _About(facility, brand.name if is_seen else "", group=group)
         for way in known:
             number, source = sources[way.source_id]
             host = own_host(way.url, shared) if way.url else NO_HOST
@@ -68,9 +71,9 @@ def documents() -> Iterator[dict[str, Any]]:
         yield {"known_word": word, "frequency": frequency}
 
 
-def _group(facility: Listed, ways: list[Way]) -> int:
-    """The same number for places of one name behind the same portals: one card for patients."""
-    key = "\n".join([whole(words_of(facility.name)), *sorted(way.source_id for way in ways)])
+def _group(facility: Listed, owners: set[str]) -> int:
+    """The same number for places of one name behind portals of the same: one card for patients."""
+    key = "\n".join([whole(words_of(facility.name)), *sorted(owners)])
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=7).digest())
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sources.searching.vocabulary import GENERIC
@@ -17,6 +17,8 @@ _LINK = re.compile(
 _TENANT = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 # What the domain of a portal may have before the name of whose it is, and behind it.
 _OF_PORTALS = re.compile(r"^my(?:chart)?(?=...)|(?:my)?(?:chart|online|portal|patients?)$")
+# What more sources have at the end of their URLs is no customer's code.
+_HOSTS_OF_ONE = 3
 # A host of more sources than this is a vendor's.
 _SHARED_BY = 20
 # Labels that say nothing about whose site it is.
@@ -97,3 +99,14 @@ def own_host(link: str, shared: set[str]) -> Host:
     common = suffixes[-1].partition(".")[2]
     telling = suffixes[0].removesuffix(f".{common}") if common in shared else suffixes[0].rpartition(".")[0]
     return Host(suffixes, host_words(f"{telling}.end"))
+
+
+def customers(base_urls: Mapping[str, str], shared: set[str]) -> dict[str, str]:
+    """Of each source, by its FHIR base URL, a name for whose it is: vendors list one customer at two or three of their
+    hosts, under the same code at the end. Any other source has a name of its own.
+    """
+    at_vendors = {source: url for source, url in base_urls.items() if host_of(url) in shared}
+    codes = {source: address_of(url).rpartition("/")[2] for source, url in at_vendors.items()}
+    uses = Counter(codes.values())
+    twice = {source: code for source, code in codes.items() if 1 < uses[code] <= _HOSTS_OF_ONE}
+    return {source: twice.get(source, source) for source in base_urls}

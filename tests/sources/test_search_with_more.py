@@ -4,8 +4,9 @@ import pytest
 
 from picker.place_names import place_of
 from sources.geography import gazetteer, point_of
-from sources.searching import index
-from tests.sources.catalogue import facility
+from sources.search import search
+from sources.searching import index, links
+from tests.sources.catalogue import facility, source
 from tests.sources.test_search import names
 
 pytestmark = pytest.mark.django_db
@@ -184,3 +185,48 @@ def test_a_card_says_the_town_of_a_zip_code_where_the_directory_says_none(db):
 def test_states_near_a_point_are_those_across_the_border_too():
     assert gazetteer().states_near(CHICAGO) >= {"il", "in", "wi"}
     assert not gazetteer().states_near(CHICAGO) & {"ma", "tx", "oh"}
+
+
+@pytest.fixture
+def vendors_hosts(monkeypatch):
+    """A host of more than one source is a vendor's."""
+    monkeypatch.setattr(links, "_SHARED_BY", 1)
+    source(fhir_base_url="https://fhir.vendor.example/server/fhir/AAAAAA")
+    source(fhir_base_url="https://fhir4.vendor.example/fhir/r4/BBBBBB")
+
+
+def test_a_practice_that_its_vendor_lists_at_two_hosts_is_one_card(organization, vendors_hosts):
+    older = source(fhir_base_url="https://fhir.vendor.example/server/fhir/CDGHBD")
+    newer = source(fhir_base_url="https://fhir4.vendor.example/fhir/r4/CDGHBD")
+    facility("Quill Practice LLC", older)
+    facility("Quill Practice", newer)
+    another = source(fhir_base_url="https://fhir.vendor.example/server/fhir/ABCDEF")
+    facility("Quill Practice", another)
+
+    hits = search("quill practice", organization=organization, limit=10).hits
+
+    assert [[portal.source for portal in hit.portals] for hit in hits] == [[newer], [another]]
+    assert [hit.others for hit in hits] == [0, 0]
+
+
+def test_other_names_and_what_many_urls_end_with_stay_apart(organization, vendors_hosts):
+    facility("Quill Practice", source(fhir_base_url="https://fhir.vendor.example/fhir/CDGHBD"))
+    facility("Quill Clinic", source(fhir_base_url="https://fhir4.vendor.example/fhir/CDGHBD"))
+    for number in range(4):
+        facility("Quill Hospital", source(fhir_base_url=f"https://fhir.vendor.example/{number}/FHIR-R4"))
+    for number in range(2):
+        facility("Quill House", source(fhir_base_url=f"https://fhir{number}.hospitals.example/api/fhir"))
+
+    assert len(names("quill", organization)) == 8
+
+
+def test_more_places_of_the_portal_are_counted_once(organization, vendors_hosts):
+    older = source(fhir_base_url="https://fhir.vendor.example/server/fhir/CDGHBD")
+    newer = source(fhir_base_url="https://fhir4.vendor.example/fhir/r4/CDGHBD")
+    for each in (older, newer):
+        for _ in range(3):
+            facility("Quill Practice", each)
+
+    [hit] = search("quill practice", organization=organization, limit=10).hits
+
+    assert hit.others == 2
