@@ -14,8 +14,9 @@ import zipcodes
 from sources.reading.states import OUTLYING, STATE_CODES
 
 EARTH_RADIUS_KM = 6371.0
-# In cells of half a degree, 55 km from south to north.
-_Cell = tuple[int, int]
+Cell = tuple[int, int]
+# States are near in cells of half a degree, 55 km from south to north.
+_PER_DEGREE = 2.0
 _CELLS_AROUND = range(-3, 4)
 # How towns are called that directories and the postal service call otherwise.
 _NICKNAMES = {
@@ -44,6 +45,10 @@ class Point:
         chord = math.sin((there - here) / 2) ** 2 + math.cos(here) * math.cos(there) * math.sin(across / 2) ** 2
         return 2 * EARTH_RADIUS_KM * math.asin(min(1.0, math.sqrt(chord)))
 
+    def cell(self, per_degree: float) -> Cell:
+        """Where it lies in a grid with so many cells to a degree, counted from south and from west."""
+        return int(self.latitude * per_degree // 1), int(self.longitude * per_degree // 1)
+
 
 def point_of(text: str) -> Point | None:
     """The place of a postal code ("94110", "94110-1234") or of a pair "latitude,longitude"; None if there is none."""
@@ -71,8 +76,8 @@ class Gazetteer:
     def __init__(self) -> None:
         self._postal_codes: dict[str, Point] = {}
         self._names: dict[str, tuple[str, str]] = {}
-        self._states: dict[_Cell, set[str]] = defaultdict(set)
-        self._states_near: dict[_Cell, frozenset[str]] = {}
+        self._states: dict[Cell, set[str]] = defaultdict(set)
+        self._states_near: dict[Cell, frozenset[str]] = {}
         points: dict[tuple[str, str], list[Point]] = defaultdict(list)
         states = STATE_CODES - OUTLYING
         for row in _rows():
@@ -80,7 +85,7 @@ class Gazetteer:
                 self._postal_codes[row["zip_code"]] = point
                 if (state := row["state"]) in states:
                     self._names[row["zip_code"]] = row["city"], state
-                    self._states[_cell(point)].add(state.lower())
+                    self._states[point.cell(_PER_DEGREE)].add(state.lower())
                     for town in (row["city"], *row["acceptable_cities"]):
                         points[_folded(town), state].append(point)
         for name, (town, state) in _NICKNAMES.items():
@@ -100,7 +105,7 @@ class Gazetteer:
 
     def states_near(self, point: Point) -> frozenset[str]:
         """The states that have a town within some 150 km, by their two small letters."""
-        y, x = cell = _cell(point)
+        y, x = cell = point.cell(_PER_DEGREE)
         if cell not in self._states_near:
             around = [(y + dy, x + dx) for dy in _CELLS_AROUND for dx in _CELLS_AROUND]
             self._states_near[cell] = frozenset(state for one in around for state in self._states.get(one, ()))
@@ -126,11 +131,6 @@ def gazetteer() -> Gazetteer:
 def _folded(name: str) -> str:
     """Coeur d'Alene is also written Coeur D Alene, and O'Fallon O Fallon."""
     return "".join(re.findall("[a-z]+", name.lower()))
-
-
-def _cell(point: Point) -> _Cell:
-    """One of half a degree."""
-    return int(point.latitude * 2 // 1), int(point.longitude * 2 // 1)
 
 
 def _point(row: dict[str, Any]) -> Point | None:

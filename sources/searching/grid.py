@@ -5,7 +5,7 @@ A place is indexed with all the cells it is near to, so that a search looks for 
 
 from collections.abc import Iterable
 
-from sources.geography import Point
+from sources.geography import Cell, Point
 from sources.searching.vocabulary import STATES
 
 # In cells to a degree: about 11, 55 and 220 km wide.
@@ -34,13 +34,13 @@ def state_cell(code: str) -> str:
 
 def cells_of(point: Point) -> list[str]:
     """The grid cells a point lies in, finest first."""
-    return [f"{name}:{y}:{x}" for name, y, x in _middles(point)]
+    return [f"{name}:{y}:{x}" for name, (y, x) in _middles(point)]
 
 
 def cells_around(point: Point) -> list[str]:
     """Of each grid the nine cells in whose middle one the point lies."""
-    return [f"{name}:{y + dy}:{x + dx}" for name, y, x in _middles(point) for dy, dx in _AROUND]
+    return [f"{name}:{y + dy}:{x + dx}" for name, (y, x) in _middles(point) for dy, dx in _AROUND]
 
 
-def _middles(point: Point) -> list[tuple[str, int, int]]:
-    return [(name, int(point.latitude * grid // 1), int(point.longitude * grid // 1)) for name, grid in GRIDS.items()]
+def _middles(point: Point) -> list[tuple[str, Cell]]:
+    return [(name, point.cell(per_degree)) for name, per_degree in GRIDS.items()]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from sources.geography import Point, gazetteer
 from sources.searching.asked import Word
-from sources.searching.vocabulary import STATE_CODES, STATES
+from sources.searching.vocabulary import STATES
+from sources.searching.words import state_code
 
 _TOWN_WORDS = 3
 _ABBREVIATED = ("st", "ste", "ft", "mt")
@@ -32,8 +33,7 @@ def places_in(words: tuple[Word, ...]) -> Iterator[Place]:
     if (ending := _state_at_the_end(words)) is not None:
         rest, code = ending
         for count in _lengths(rest):
-            point = gazetteer().point(postal_code="", city=_name(rest[-count:]), state=code)
-            if point is not None:
+            if (point := _town(rest[-count:], code)) is not None:
                 yield Place(rest[:-count], STATES[code], point, is_state_named=True)
         yield Place(rest, STATES[code], is_state_named=True)
         return
@@ -49,7 +49,7 @@ def is_place(words: tuple[Word, ...]) -> bool:
     if _state(words) or gazetteer().best_known(_name(words)):
         return True
     ending = _state_at_the_end(words)
-    return ending is not None and gazetteer().point(postal_code="", city=_name(ending[0]), state=ending[1]) is not None
+    return ending is not None and _town(*ending) is not None
 
 
 def _state_at_the_end(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], str] | None:
@@ -60,9 +60,11 @@ def _state_at_the_end(words: tuple[Word, ...]) -> tuple[tuple[Word, ...], str] |
 
 
 def _state(words: tuple[Word, ...]) -> str:
-    """The two small letters of the state that the words name or abbreviate; "" for none."""
-    text = " ".join(word.typed for word in words)
-    return text if text in STATES else STATE_CODES.get(text, "")
+    return state_code(" ".join(word.typed for word in words))
+
+
+def _town(words: tuple[Word, ...], state: str) -> Point | None:
+    return gazetteer().point(postal_code="", city=_name(words), state=state)
 
 
 def _lengths(words: tuple[Word, ...]) -> range:

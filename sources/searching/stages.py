@@ -8,7 +8,7 @@ from sources.geography import Point
 from sources.searching import queries
 from sources.searching.asked import Asked, Word
 from sources.searching.index import OpenIndex
-from sources.searching.places import is_place, places_in
+from sources.searching.places import Place, is_place, places_in
 from sources.searching.queries import Clauses, Respelled
 from sources.searching.spelling import corrections, is_known
 
@@ -62,6 +62,7 @@ class _Plan:
         self.asked, self.near, self.index = replace(asked, words=words), near, index
         self.identifiers = queries.identifiers(asked)
         self._seen: dict[Word, bool] = {}
+        self._read: dict[tuple[Word, ...], list[tuple[Place, Asked]]] = {}
 
     def as_typed(self) -> Iterator[Stage]:
         """Every word; or exactly a name, with words after it that nearly every name has: "mayo clinic hospital"; or
@@ -103,16 +104,15 @@ class _Plan:
 
     def at_a_place(self, asked: Asked, *, generic: bool) -> Iterator[Stage]:
         """Words at the end or the beginning say where; the others name a place, or with `generic` a kind of place."""
-        for place in places_in(asked.words):
-            rest, point = replace(asked, words=place.rest), self.near or place.point
+        for place, rest in self._places(asked):
+            point = self.near or place.point
             if generic is bool(rest.specific):
                 continue
             # Nobody lists "dr. orozco" so; what a town at the beginning leaves may be the whole name.
             needed = rest.specific if rest.specific and place.is_at_the_end else place.rest
             if not self._has(needed):
                 continue
-            clauses = queries.every_word(needed, self.index, weighted=point is None)
-            clauses += queries.wished(tuple(word for word in place.rest if word not in needed), self.index)
+            clauses = self._needing(needed, rest, weighted=point is None)
             where = queries.at_place(place.state, place.point, surely=generic or place.is_town_at_the_end)
             yield self._stage([*clauses, *where], rest, near=place.point)
 
@@ -120,8 +120,7 @@ class _Plan:
         """A name, and the town at the end: "penn medicine philadelphia", where no directory knows the town. With `kind`
         what may be a name and is a kind of place: "family medicine muskegon".
         """
-        for place in places_in(asked.words):
-            rest = replace(asked, words=place.rest)
+        for place, rest in self._places(asked):
             is_town = place.is_at_the_end and place.point is not None
             if is_town and rest.specific and rest.is_kind is kind and self._has(place.rest):
                 # One word begins many a name: then it has to be nearly all of it.
@@ -157,18 +156,15 @@ class _Plan:
 
     def without_town(self) -> Iterator[Stage]:
         """A name, wherever a place has it: "edward hospital naperville", which is listed in another town."""
-        for place in places_in(self.asked.words):
-            rest = replace(self.asked, words=place.rest)
+        for place, rest in self._places(self.asked):
             if place.is_at_the_end and rest.specific and self._has(place.rest):
                 yield self._stage(queries.called(rest, self.index, unfinished=False), rest)
 
     def system_of_a_town(self) -> Iterator[Stage]:
         """Behind what is at the town, the health system of that name, wherever it is listed."""
-        for place in places_in(self.asked.words):
-            system = replace(self.asked, words=place.rest)
-            if place.point is not None and system.specific and not system.is_kind:
-                system = replace(system, words=system.specific)
-                yield self._stage(queries.named(system.as_system), system)
+        for place, rest in self._places(self.asked):
+            if place.point is not None and rest.specific and not rest.is_kind:
+                yield self._system(rest.specific)
 
     def without_generic(self, asked: Asked) -> Iterator[Stage]:
         """Words that nearly every name has are left out, or two words are joined."""
@@ -176,8 +172,7 @@ class _Plan:
         ways = [queries.every_word(words, self.index, weighted=True) for words in joined]
         specific = asked.specific
         if specific and len(specific) < len(asked.words) and self._has(specific):
-            others = tuple(word for word in asked.words if word.is_generic)
-            ways.append([*queries.every_word(specific, self.index, weighted=True), *queries.wished(others, self.index)])
+            ways.append(self._needing(specific, asked, weighted=True))
         if ways:
             yield self._stage([queries.must(queries.either(*ways))], replace(asked, words=specific or asked.words))
 
@@ -192,8 +187,24 @@ class _Plan:
         if len(self.asked.specific) >= SURE:
             yield self._stage([queries.must(queries.all_but_one(self.asked.specific, self.index))], self.asked)
         elif len(self.asked.specific) == SURE - 1:
-            system = replace(self.asked, words=self.asked.specific[:1])
-            yield self._stage(queries.named(system.as_system), system)
+            yield self._system(self.asked.specific[:1])
+
+    def _places(self, asked: Asked) -> list[tuple[Place, Asked]]:
+        """Where the words may say to look, and what else they ask for."""
+        if asked.words not in self._read:
+            places = places_in(asked.words)
+            self._read[asked.words] = [(place, replace(asked, words=place.rest)) for place in places]
+        return self._read[asked.words]
+
+    def _needing(self, needed: tuple[Word, ...], asked: Asked, *, weighted: bool) -> Clauses:
+        """These words of the query; whoever has the others as well comes first."""
+        others = tuple(word for word in asked.words if word not in needed)
+        return [*queries.every_word(needed, self.index, weighted=weighted), *queries.wished(others, self.index)]
+
+    def _system(self, words: tuple[Word, ...]) -> Stage:
+        """The health system of this name."""
+        system = replace(self.asked, words=words)
+        return self._stage(queries.named(system.as_system), system)
 
     def _has(self, words: tuple[Word, ...]) -> bool:
         """Whether the index has each word at all; else no place has all of them, and there is nothing to look for."""

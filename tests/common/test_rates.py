@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from common import shared_rates
 from common.rates import SECOND, MemoryCounter, Rate
 from common.shared_rates import SharedCounter
+from tests.ports import closed_port
 
 RATE = Rate.parse("3/hour")
 
@@ -87,10 +88,8 @@ def test_in_redis_all_processes_count_together(redis_url):
 
 
 def test_without_redis_each_process_counts_and_says_so_once(caplog):
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))  # nobody listens
-        url = f"redis://:hidden@127.0.0.1:{silent.getsockname()[1]}/0"
-        counter = SharedCounter(url, prefix="", otherwise=MemoryCounter())
+    with closed_port() as port:
+        counter = SharedCounter(f"redis://:hidden@127.0.0.1:{port}/0", prefix="", otherwise=MemoryCounter())
         with caplog.at_level(logging.WARNING):
             standings = [counter.count("a", RATE) for _ in range(4)]
 

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from functools import partial
 
 import pytest
 
 from common.turns import Turns
+from tests.eventually import eventually
 
 LONG = 30.0
 
@@ -19,11 +21,7 @@ def waiting(turns):
     return len(turns._waiting)
 
 
-def until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+until = partial(eventually, within=10)
 
 
 def test_no_more_than_that_many_compute_at_once_and_all_come_to_their_turn(turns):

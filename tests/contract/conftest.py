@@ -1,6 +1,5 @@
 """Ways to stop PostgreSQL in the middle of things."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -8,6 +7,7 @@ import psycopg
 import pytest
 from django.db import connection
 
+from tests.eventually import eventually
 from tests.journey.conftest import browser, flow, portal, riverside  # noqa: F401  fixtures
 from tests.records.conftest import access, patient  # noqa: F401  fixtures
 from tests.webhooks.receivers.names import Names
@@ -34,10 +34,12 @@ def stopping_at(transactional_db):
         with psycopg.connect(**_parameters(), autocommit=True) as holder:
             holder.execute(f"SELECT pg_advisory_lock({LOCK})")
             try:
-                yield lambda: _wait(lambda: bool(waiting.update(_at_the_lock(holder)) or waiting))
+                yield lambda: eventually(
+                    lambda: waiting.update(_at_the_lock(holder)) or waiting, within=PATIENCE_SECONDS
+                )
             finally:
                 holder.execute(f"SELECT pg_advisory_unlock({LOCK})")
-                _wait(lambda: not _alive(holder, waiting))
+                eventually(lambda: not _alive(holder, waiting), within=PATIENCE_SECONDS)
                 with connection.cursor() as cursor:
                     cursor.execute(f"DROP TRIGGER stop_here ON {table}")
                     cursor.execute("DROP FUNCTION stop_here()")
@@ -61,13 +63,6 @@ def _at_the_lock(holder: psycopg.Connection) -> list[int]:
 
 def _alive(holder: psycopg.Connection, pids: set[int]) -> bool:
     return bool(holder.execute("SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s)", [list(pids)]).fetchone())
-
-
-def _wait(until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not until():
-        assert time.monotonic() < deadline, "this never happened"
-        time.sleep(0.02)
 
 
 PUBLIC = "93.184.216.34"

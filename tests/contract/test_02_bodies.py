@@ -234,14 +234,14 @@ def test_a_number_out_of_range_is_refused_however_it_is_written(api, number):
     assert not Patient.objects.exists()
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=JSON)
 @pytest.mark.parametrize("path", PATHS)
 def test_no_json_whatsoever_is_a_failure_of_ours(api, path, body):
     assert api.post(path, body).status in (200, 400, 404, 409)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fields=st.dictionaries(
         st.sampled_from(["patient_id", "email", "name", "metadata", "return_url", "expires_in", "patient_email"]), JSON

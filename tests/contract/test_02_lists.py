@@ -16,7 +16,7 @@ from tests.api_client import Api
 from tests.flows.test_plans import assert_reads_little, plan_of, statements
 
 FLOW = {"patient_id": "p-1", "return_url": "https://app.example/back"}
-TOLERANT = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+TOLERANT = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture

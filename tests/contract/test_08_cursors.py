@@ -14,7 +14,7 @@ from records.models import Record
 from tests.records.stored import connection_of, observations, resource, store
 
 PATH = "/patients/p-1/records"
-TOLERANT = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+TOLERANT = settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 PARAMETERS = ["starting_after", "ending_before"]
 
 

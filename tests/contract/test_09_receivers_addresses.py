@@ -2,7 +2,6 @@
 
 import socket
 import threading
-import time
 
 import pytest
 from django.db import connection
@@ -10,6 +9,7 @@ from django.db import connection
 from common.outbound import Reach, lookup
 from tests.conftest import api_of
 from tests.contract.conftest import PUBLIC
+from tests.eventually import eventually
 from webhooks.addresses import reach_of
 from webhooks.models import Endpoint
 
@@ -219,10 +219,7 @@ def test_a_resolver_that_hangs_is_not_waited_for_and_keeps_few_threads(api, monk
         assert len(asked) == lookup.AT_ONCE
     finally:
         hanging.set()
-    until = time.monotonic() + 30
-    while lookup._free._value < lookup.AT_ONCE:
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    eventually(lambda: lookup._free._value >= lookup.AT_ONCE, within=30)
 
 
 # --- How far requests go ---

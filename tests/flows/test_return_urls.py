@@ -33,7 +33,7 @@ def accepts(url: str, organization: Organization) -> bool:
 
 
 @given(st.one_of(URLS, st.text()))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_any_text_is_accepted_or_refused(url):
     for organization in (ANYWHERE, APPS):
         accepts(url, organization)
@@ -43,7 +43,7 @@ def test_any_text_is_accepted_or_refused(url):
 @example("https://app.example?patient_id=x", {"patient_id": "y"})
 @example("https://app.example/?", {"patient_id": "a&b=c#d?é🙂"})
 @example("myapp:done?x=1&", {"patient_id": "+ %"})
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_an_accepted_url_gets_our_parameters_exactly_once_after_its_own_and_is_otherwise_unchanged(url, parameters):
     if not (accepts(url, ANYWHERE) or accepts(url, APPS)):
         return
@@ -56,7 +56,7 @@ def test_an_accepted_url_gets_our_parameters_exactly_once_after_its_own_and_is_o
 
 
 @given(URLS)
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_an_accepted_url_leads_to_a_listed_origin_and_has_nothing_that_a_page_or_a_header_reads_otherwise(url):
     if accepts(url, APPS):
         assert origin_of(url) in APPS.allowed_return_origins

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 from stripe import SignatureVerificationError, WebhookSignature
@@ -58,20 +58,16 @@ def standard_takes(received: Received, secret: str, at: datetime) -> bool:
     return True
 
 
-# How long an example takes is no matter of these tests.
-untimed = settings(deadline=None)
 VERIFIERS = pytest.mark.parametrize("takes", [stripe_takes, standard_takes])
 
 
 @VERIFIERS
-@untimed
 @given(body=bodies, secret=secrets, event_id=ids, at=moments)
 def test_a_foreign_verifier_takes_what_we_sign(takes, body, secret, event_id, at):
     assert takes(sent(body, secret, event_id=event_id, at=at), secret, at)
 
 
 @VERIFIERS
-@untimed
 @given(body=bodies, other=bodies, secret=secrets, at=moments)
 def test_another_body_is_refused(takes, body, other, secret, at):
     assume(other != body)
@@ -80,7 +76,6 @@ def test_another_body_is_refused(takes, body, other, secret, at):
 
 
 @VERIFIERS
-@untimed
 @given(body=bodies, secret=secrets, other=secrets, at=moments)
 def test_another_secret_is_refused(takes, body, secret, other, at):
     assume(other != secret)
@@ -89,7 +84,6 @@ def test_another_secret_is_refused(takes, body, secret, other, at):
 
 
 @VERIFIERS
-@untimed
 @given(body=bodies, secret=secrets, at=moments, seconds=st.integers(1, 200))
 def test_a_time_that_was_set_forward_is_refused(takes, body, secret, at, seconds):
     received, later = sent(body, secret, at=at), str(int(at.timestamp()) + seconds)
@@ -101,7 +95,6 @@ def test_a_time_that_was_set_forward_is_refused(takes, body, secret, at, seconds
     assert not takes(moved, secret, at + seconds * SECOND)
 
 
-@untimed
 @given(body=bodies, secret=secrets, event_id=ids, other=ids, at=moments)
 def test_another_id_in_the_headers_is_refused(body, secret, event_id, other, at):
     assume(other != event_id)
@@ -110,7 +103,6 @@ def test_another_id_in_the_headers_is_refused(body, secret, event_id, other, at)
 
 
 @VERIFIERS
-@untimed
 @given(body=bodies, secret=secrets, at=moments, place=st.integers(0, 41))
 def test_a_signature_with_one_other_character_is_refused(takes, body, secret, at, place):
     received = sent(body, secret, at=at)
@@ -148,7 +140,6 @@ def test_no_signature_is_refused(takes):
 
 
 @VERIFIERS
-@untimed
 @given(
     body=bodies,
     old=secrets,
@@ -173,7 +164,6 @@ def test_while_a_secret_is_changed_both_verify_and_afterwards_the_new_one_only(
     assert not takes(afterwards, old, after)
 
 
-@untimed
 @given(secret=secrets, at=moments)
 def test_the_headers_have_the_published_form(secret, at):
     headers = signature_headers([secret], event_id="evt_1", body=b"{}", now=at)

@@ -17,7 +17,7 @@ IMPORTS = st.tuples(st.sampled_from(["bundle", "list"]), EDITIONS)
 ROLLBACKS = st.integers(0, 5)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(IMPORTS | ROLLBACKS, min_size=2, max_size=7))
 def test_whatever_is_imported_and_taken_back_the_catalogue_agrees_with_what_is_listed(steps):
     with transaction.atomic():
